@@ -1,0 +1,1 @@
+"""Official lists of changes, read as plans."""

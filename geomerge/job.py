@@ -1,0 +1,165 @@
+"""The job file: which plan, which units, which layers follow, and what to write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+
+from geomerge.attributes import Policy
+from geomerge.documents import load
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FileLayer(_Model):
+    """A layer of a file; paths are relative to the job file.
+
+    Parameters
+    ----------
+    path, layer
+        The file, and the layer where it has several.
+    code
+        Column with the code of the unit.
+    code_width
+        Number of digits of a code, where the column holds numbers that lost their zeros.
+    encoding
+        Encoding of the text, where the file does not declare the right one.
+    crs
+        CRS of the file, where it does not declare one.
+    """
+
+    path: str
+    layer: str | None = None
+    code: str
+    code_width: Annotated[int, Field(ge=1)] | None = None
+    encoding: str | None = None
+    crs: str | None = None
+
+
+class LevelConfig(_Model):
+    """A parent level: its name, the column of the units with its code, and the column with its name."""
+
+    name: str
+    code: str | None = None
+    label: str | None = None
+
+
+class UnitsConfig(FileLayer):
+    """The units of the day before."""
+
+    name: str | None = None
+    levels: tuple[LevelConfig, ...] = ()
+    attributes: dict[str, Policy] = Field(default_factory=dict)
+
+
+class Follows(_Model):
+    """How the rows of a table refer to the features of another layer."""
+
+    layer: str
+    foreign_key: str
+    key: str
+    by: str | None = None
+
+
+class LayerConfig(FileLayer):
+    """A layer that follows the reform.
+
+    Parameters
+    ----------
+    name
+        What it is called in the results.
+    id
+        Column that identifies a row for good, kept through the reform; the row number where there is none.
+    min_share, verify
+        As for :func:`geomerge.reassign`.
+    follows
+        The layer whose features its rows refer to, instead of a place of their own.
+    format
+        Suffix of another format to write it in, such as ``fgb``; its own where none is given.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[\w-]+$")]
+    id: str | None = None
+    min_share: Annotated[float, Field(gt=0.5, le=1)] = 0.9
+    verify: Literal["affected", "all", "none"] = "affected"
+    follows: Follows | None = None
+    format: Literal["gpkg", "parquet", "fgb", "geojson", "shp", "gdb", "gml", "csv"] | None = None
+
+
+class SubunitsConfig(_Model):
+    """A layer of smaller areas that can name a part of a unit: ``key`` names them, ``code`` is that of their unit."""
+
+    path: str
+    layer: str | None = None
+    key: str
+    code: str | None = None
+
+
+class Job(_Model):
+    """A whole job.
+
+    Parameters
+    ----------
+    title
+        Title of maps and report; that of the plan where none is given.
+    plan
+        File of the plan.
+    crs
+        Projected CRS to work in, where the units are not in one.
+    units, layers
+        The units, and the layers that follow.
+    districts, parcels
+        Layers by which the plan names parts.
+    gap_width, sliver_width
+        As for :func:`geomerge.pieces`, in metres (units of the CRS).
+    output
+        Folder of the results.
+    """
+
+    title: str | None = None
+    plan: str
+    crs: str | None = None
+    units: UnitsConfig
+    layers: tuple[LayerConfig, ...] = ()
+    districts: SubunitsConfig | None = None
+    parcels: SubunitsConfig | None = None
+    gap_width: Annotated[float, Field(ge=0)] = 0.01
+    sliver_width: Annotated[float, Field(ge=0)] = 0.001
+    output: str = "out"
+
+    _folder: Path = PrivateAttr(default_factory=Path)
+
+    @field_validator("layers")
+    @classmethod
+    def _distinct(cls, layers: tuple[LayerConfig, ...]) -> tuple[LayerConfig, ...]:
+        names = [layer.name for layer in layers]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"several layers are named {', '.join(repeated)}")
+        return layers
+
+    @model_validator(mode="after")
+    def _leaders_exist(self) -> Job:
+        names = {layer.name for layer in self.layers if layer.follows is None}
+        for layer in self.layers:
+            if layer.follows is not None and layer.follows.layer not in names:
+                raise ValueError(f"{layer.name} follows {layer.follows.layer}, which is no layer with a place of its own")
+        return self
+
+    def file(self, path: str) -> str:
+        """Return a path of the job, relative to the folder of the job file."""
+        if path.startswith(("zip://", "/vsi")):
+            scheme, _, rest = path.partition("://")
+            return f"{scheme}://{self._folder / rest}" if rest else path
+        return str(self._folder / path)
+
+
+def read_job(path: str | Path) -> Job:
+    """Read a job file; PlanFormatError with all faults and their lines."""
+    path = Path(path)
+    job = load(path, Job)
+    job._folder = path.parent
+    return job

@@ -1,0 +1,495 @@
+"""Figures of a reform: the units before and after, side by side, coloured by what happened to them."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from types import MappingProxyType
+from typing import IO, Any, Final, Literal
+
+import geopandas as gpd
+import matplotlib as mpl
+import numpy as np
+import shapely
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, PathPatch
+from matplotlib.path import Path as Outline
+from matplotlib.textpath import text_to_path
+from shapely import Polygon, affinity
+from shapely.geometry.base import BaseGeometry
+
+from geomerge.crs import require_projected, require_same_crs
+from geomerge.errors import InputError
+from geomerge.palette import CHANGES, INK, LINES, LineClass
+
+Extent = tuple[float, float, float, float]
+Format = Literal["png", "svg", "pdf"]
+
+MARGIN: Final = 0.25  # inches round the figure
+GAP: Final = 0.2  # inches between panels
+HEADING: Final = 0.28  # inches for the heading of a panel
+LABEL_SIZES: Final = (8.0, 7.0, 6.0, 5.0)  # points, the largest that fits is taken
+METADATA: Final[Mapping[str, Mapping[str, None]]] = MappingProxyType(
+    {
+        "png": {"Software": None},
+        "svg": {"Date": None, "Creator": None},
+        "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    }
+)
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """One map of the figure: its axes, its extent and the ground length of a point on the page."""
+
+    axes: Axes
+    extent: Extent
+    point: float
+
+
+def change_map(
+    units_before: gpd.GeoDataFrame,
+    units: gpd.GeoDataFrame,
+    lines: gpd.GeoDataFrame,
+    *,
+    title: str | None = None,
+    size: tuple[float, float] | None = None,
+    labels: bool = True,
+    extent: Literal["auto", "changes", "all"] | Extent = "auto",
+    show: Literal["both", "before", "after"] = "both",
+) -> Figure:
+    """Draw the units before and after, coloured by change, with the boundaries removed and new.
+
+    Parameters
+    ----------
+    units_before, units
+        Units of the day before and of the day after, with ``code``, ``name`` and ``change``.
+    lines
+        Boundary lines with ``status``: ``kept``, ``removed`` (shown before) or ``new`` (shown after).
+    title
+        Heading of the figure.
+    size
+        Width and height in inches; by default eleven inches wide, and as high as the map asks for.
+    labels
+        Whether to write name and code into the changed units they fit into.
+    extent
+        ``changes`` shows the changed units, ``all`` every unit, ``auto`` the changed units where they
+        fill less than a third of the whole; or bounds ``(minx, miny, maxx, maxy)``.
+    show
+        One panel, or both.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Write it with :func:`save_figure`.
+
+    Examples
+    --------
+    >>> from shapely import LineString, box
+    >>> old = {"code": ["0101", "0102"], "name": ["Aas", "Bø"], "change": ["merged", "merged"]}
+    >>> new = {"code": ["0103"], "name": ["Aas"], "change": ["merged"]}
+    >>> figure = change_map(
+    ...     gpd.GeoDataFrame(old, geometry=[box(0, 0, 9, 9), box(9, 0, 18, 9)], crs=25833),
+    ...     gpd.GeoDataFrame(new, geometry=[box(0, 0, 18, 9)], crs=25833),
+    ...     gpd.GeoDataFrame({"status": ["removed"]}, geometry=[LineString([(9, 0), (9, 9)])], crs=25833),
+    ... )
+    >>> [axes.get_title(loc="left") for axes in figure.axes]
+    ['Before · 2 units', 'After · 1 unit']
+    """
+    _check(units_before, units, lines)
+    sides = [("Before", units_before, ("kept", "removed")), ("After", units, ("kept", "new"))]
+    if show != "both":
+        sides = sides[:1] if show == "before" else sides[1:]
+    bounds = _extent(units_before, units, extent)
+    legend = _legend_entries([side[1] for side in sides], lines, {name for side in sides for name in side[2]})
+    width = size[0] if size else 11.0
+    strip = MARGIN + 0.2 * math.ceil(len(legend) / _legend_columns(width)) + 0.12
+    chrome = (MARGIN + (0.27 if title else 0.0), strip)
+    ground = (bounds[2] - bounds[0], bounds[3] - bounds[1])
+    with _settings():
+        figure = Figure(figsize=size or _page_size(ground, len(sides), sum(chrome)), facecolor="white")
+        FigureCanvasAgg(figure)
+        panels = _panels(figure, bounds, len(sides), chrome)
+        for panel, (heading, table, statuses) in zip(panels, sides, strict=True):
+            _draw_panel(panel, heading, table, lines, statuses, labels=labels)
+        _draw_frame(figure, title, legend)
+        _draw_scale(figure, panels[-1], units.crs)
+    return figure
+
+
+def save_figure(figure: Figure, target: str | PathLike[str] | IO[bytes], *, format: Format = "png") -> None:
+    """Write a figure so that the same figure gives the same bytes, without dates or program names.
+
+    Parameters
+    ----------
+    figure
+        What :func:`change_map` returned.
+    target
+        A path, or an open binary file.
+    format
+        ``png`` (160 dots per inch), ``svg`` or ``pdf``.
+
+    Examples
+    --------
+    >>> buffer = io.BytesIO()
+    >>> save_figure(Figure(figsize=(1, 1)), buffer, format="png")
+    >>> buffer.getvalue()[1:4]
+    b'PNG'
+    """
+    buffer = io.BytesIO()
+    with _settings():
+        figure.savefig(buffer, format=format, dpi=160, metadata=METADATA[format])
+    content = buffer.getvalue()
+    if format == "svg":
+        content = _shorter(content.decode("utf-8")).encode("utf-8")
+    if isinstance(target, (str, PathLike)):
+        Path(target).write_bytes(content)
+    else:
+        target.write(content)
+
+
+def figure_svg(figure: Figure) -> str:
+    """Return the SVG markup of a figure, for :func:`geomerge.report.page`.
+
+    Examples
+    --------
+    >>> figure_svg(Figure(figsize=(1, 1))).rstrip().endswith("</svg>")
+    True
+    """
+    buffer = io.BytesIO()
+    save_figure(figure, buffer, format="svg")
+    return buffer.getvalue().decode("utf-8")
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """Draw with our settings whatever the user's are; a script the font lacks is no reason to warn."""
+    ours = mpl.rc_context(
+        {"font.family": ["DejaVu Sans"], "svg.fonttype": "none", "svg.hashsalt": "geomerge"}
+    )
+    with ours, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from font", category=UserWarning)
+        yield
+
+
+def _check(units_before: gpd.GeoDataFrame, units: gpd.GeoDataFrame, lines: gpd.GeoDataFrame) -> None:
+    """Raise with every fault of the tables at once."""
+    faults = []
+    wanted = {"code", "name", "change"}
+    for name, table, columns in (
+        ("units_before", units_before, wanted),
+        ("units", units, wanted),
+        ("lines", lines, {"status"}),
+    ):
+        missing = sorted(columns - set(table.columns))
+        if missing:
+            faults.append(f"{name} has no column {', '.join(missing)}. Pass the tables a merge returns.")
+        for column, known in (("change", CHANGES), ("status", LINES)):
+            values = table[column] if column in columns & set(table.columns) else []
+            unknown = sorted({str(value) for value in values} - set(known))
+            if unknown:
+                faults.append(f"{name} has the {column} {', '.join(unknown)}. Use one of {', '.join(known)}.")
+    if faults:
+        raise InputError(*faults)
+    require_projected(units, "units")
+    tables = {"units": units, "units_before": units_before, "lines": lines}
+    require_same_crs(**{name: table for name, table in tables.items() if len(table)})
+
+
+def _extent(units_before: gpd.GeoDataFrame, units: gpd.GeoDataFrame, extent: str | Extent) -> Extent:
+    """Return the bounds to show, with a margin of three per cent unless they were given."""
+    if not isinstance(extent, str):
+        if extent[0] >= extent[2] or extent[1] >= extent[3]:
+            raise InputError(f"The extent {extent} is empty. Give minx, miny, maxx, maxy.")
+        return extent
+    if extent not in ("auto", "changes", "all"):
+        raise InputError(f"extent is {extent!r}. Use auto, changes, all, or four numbers.")
+    tables = (units_before, units)
+    whole = _bounds([table.geometry for table in tables])
+    changed = _bounds([table.geometry[table["change"] != "unchanged"] for table in tables])
+    if whole is None:
+        return (0.0, 0.0, 1.0, 1.0)
+    if changed is None or extent == "all":
+        bounds = whole
+    else:
+        zoom = extent == "changes" or _area(changed) * 3 < _area(whole)
+        bounds = changed if zoom else whole
+    margin = 0.03 * max(bounds[2] - bounds[0], bounds[3] - bounds[1]) or 1.0
+    return (bounds[0] - margin, bounds[1] - margin, bounds[2] + margin, bounds[3] + margin)
+
+
+def _bounds(columns: Sequence[gpd.GeoSeries]) -> Extent | None:
+    corners = np.concatenate([shapely.bounds(column.to_numpy()).reshape(-1, 4) for column in columns])
+    corners = corners[~np.isnan(corners).any(axis=1)]
+    if not len(corners):
+        return None
+    low, high = corners[:, :2].min(axis=0), corners[:, 2:].max(axis=0)
+    return (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+
+
+def _area(bounds: Extent) -> float:
+    return (bounds[2] - bounds[0]) * (bounds[3] - bounds[1])
+
+
+def _page_size(ground: tuple[float, float], count: int, chrome: float) -> tuple[float, float]:
+    """Return a page eleven inches wide on which the panels have the proportions of the ground."""
+    width = (11.0 - 2 * MARGIN - GAP * (count - 1)) / count
+    return 11.0, chrome + HEADING + min(max(width * ground[1] / ground[0], 3.6), 7.5)
+
+
+def _panels(figure: Figure, extent: Extent, count: int, chrome: tuple[float, float]) -> list[_Panel]:
+    """Lay out the panels beside or above each other, whichever shows more, and fill them with map.
+
+    ``chrome`` is the height in inches taken above and below the panels.
+    """
+    page = figure.get_size_inches()
+    width, height = page[0] - 2 * MARGIN, page[1] - sum(chrome)
+    choices = []
+    for columns, rows in ((count, 1), (1, count)):
+        across = (width - GAP * (columns - 1)) / columns
+        up = (height - GAP * (rows - 1)) / rows - HEADING
+        inch = max((extent[2] - extent[0]) / across, (extent[3] - extent[1]) / max(up, 0.1))
+        choices.append((inch, rows, columns, across, max(up, 0.1)))
+    inch, _, columns, across, up = min(choices)
+    x, y = (extent[0] + extent[2]) / 2, (extent[1] + extent[3]) / 2
+    shown = (x - across * inch / 2, y - up * inch / 2, x + across * inch / 2, y + up * inch / 2)
+    panels = []
+    for number in range(count):
+        row, column = divmod(number, columns)
+        left = MARGIN + column * (across + GAP)
+        base = page[1] - chrome[0] - (row + 1) * (up + HEADING) - row * GAP
+        axes = figure.add_axes((left / page[0], base / page[1], across / page[0], up / page[1]))
+        axes.set(xlim=shown[::2], ylim=shown[1::2], xticks=[], yticks=[], facecolor="white")
+        for spine in axes.spines.values():
+            spine.set(color="#d0d0d0", linewidth=0.5)
+        panels.append(_Panel(axes, shown, inch / 72))
+    return panels
+
+
+def _visible(panel: _Panel, geometry: gpd.GeoSeries) -> np.ndarray[Any, Any]:
+    """Return which geometries have a part in the extent of the panel."""
+    bounds = shapely.bounds(geometry.to_numpy()).reshape(-1, 4)
+    low, high = panel.extent[:2], panel.extent[2:]
+    return np.asarray((bounds[:, :2] <= high).all(axis=1) & (bounds[:, 2:] >= low).all(axis=1))
+
+
+def _draw_panel(
+    panel: _Panel,
+    heading: str,
+    table: gpd.GeoDataFrame,
+    lines: gpd.GeoDataFrame,
+    statuses: Sequence[str],
+    *,
+    labels: bool,
+) -> None:
+    """Draw one map: units, lines on top, labels above all."""
+    plural = "unit" if len(table) == 1 else "units"
+    panel.axes.set_title(f"{heading} · {len(table)} {plural}", loc="left", fontsize=9, color=INK, pad=5)
+    shown = table[_visible(panel, table.geometry)]
+    _draw_units(panel, shown)
+    # thinner lines where the units are small on the page
+    area = float(shapely.area(shown.geometry.to_numpy()).mean()) if len(shown) else 0.0
+    weight = min(max(math.sqrt(area) / panel.point / 40, 0.55), 1.0)
+    _draw_lines(panel, lines[_visible(panel, lines.geometry)], statuses, weight)
+    if labels:
+        _draw_labels(panel, shown[shown["change"] != "unchanged"])
+
+
+def _draw_units(panel: _Panel, table: gpd.GeoDataFrame) -> None:
+    """Fill the units: one shape for each change, with the corners the page can show."""
+    for name, change in CHANGES.items():
+        geometry = table.geometry.to_numpy()[(table["change"] == name).to_numpy()]
+        parts = shapely.get_parts(shapely.get_parts(geometry))
+        polygons = parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON]
+        if not len(polygons):
+            continue
+        rings = shapely.get_rings(shapely.orient_polygons(polygons))
+        outline = _outline(shapely.simplify(rings, 0.15 * panel.point))
+        panel.axes.add_patch(
+            PathPatch(outline, facecolor=change.color, edgecolor=change.color, linewidth=0.2)
+        )
+
+
+def _outline(rings: np.ndarray[Any, Any]) -> Outline:
+    """Return one shape with all rings."""
+    corners, ring = shapely.get_coordinates(rings, return_index=True)
+    codes = np.full(len(corners), Outline.LINETO, dtype=np.uint8)
+    first = np.flatnonzero(np.diff(ring, prepend=-1))
+    codes[first] = Outline.MOVETO
+    codes[np.append(first[1:], len(corners)) - 1] = Outline.CLOSEPOLY
+    return Outline(corners, codes)
+
+
+def _draw_lines(panel: _Panel, lines: gpd.GeoDataFrame, statuses: Sequence[str], weight: float) -> None:
+    """Draw boundary lines, joined into long ones so that dashes run on."""
+    for status in statuses:
+        kind = LINES[status]
+        geometry = lines.geometry.to_numpy()[(lines["status"] == status).to_numpy()]
+        parts = shapely.get_parts(shapely.get_parts(geometry))
+        parts = parts[shapely.get_dimensions(parts) == 1]
+        if not len(parts):
+            continue
+        joined = shapely.get_parts(shapely.line_merge(shapely.multilinestrings(parts)))
+        corners = [shapely.get_coordinates(line) for line in shapely.simplify(joined, 0.15 * panel.point)]
+        drawn = LineCollection(
+            corners, colors=kind.color, linewidths=kind.width * weight, linestyles=[_dashes(kind)]
+        )
+        drawn.set_capstyle("butt" if kind.dashed else "round")
+        panel.axes.add_collection(drawn, autolim=False)
+
+
+def _dashes(kind: LineClass) -> Literal["solid"] | tuple[float, tuple[float, float]]:
+    return (0.0, (3.0, 1.5)) if kind.dashed else "solid"
+
+
+def _draw_labels(panel: _Panel, table: gpd.GeoDataFrame) -> None:
+    """Write names and codes where they fit, the largest units first."""
+    window = shapely.box(*panel.extent)
+    places = [_largest_part(geometry, window) for geometry in table.geometry]
+    texts = [(str(code), str(name)) for code, name in zip(table["code"], table["name"], strict=True)]
+    taken: list[BaseGeometry] = []
+    for place, text in sorted(zip(places, texts, strict=True), key=lambda pair: (-pair[0].area, pair[1])):
+        label = _fit(panel, place, *text, taken)
+        if label:
+            box, size, words = label
+            taken.append(box)
+            drawn = panel.axes.text(box.centroid.x, box.centroid.y, words, fontsize=size, color=INK)
+            drawn.set(ha="center", va="center", linespacing=1.1, clip_on=True, parse_math=False)
+
+
+def _largest_part(geometry: BaseGeometry | None, window: Polygon) -> Polygon:
+    """Return the largest part of a unit that the panel shows."""
+    sound = shapely.make_valid(geometry) if geometry is not None else Polygon()
+    parts = shapely.get_parts(shapely.get_parts(shapely.intersection(sound, window)))
+    polygons: list[Polygon] = [part for part in parts if isinstance(part, Polygon)]
+    return max(polygons, key=lambda part: part.area, default=Polygon())
+
+
+def _fit(
+    panel: _Panel, place: Polygon, code: str, name: str, taken: Sequence[BaseGeometry]
+) -> tuple[BaseGeometry, float, str] | None:
+    """Return box, font size and text of the largest label that stays inside ``place``, if one does.
+
+    The label goes where the largest ellipse of its proportions fits: the largest circle inside the place,
+    squeezed along x by the proportions of the label.
+    """
+    if place.is_empty:
+        return None
+    west, south, east, north = place.bounds
+    outline = shapely.simplify(place, 0.5 * panel.point)
+    for size, text in [*((size, f"{name}\n{code}") for size in LABEL_SIZES), (LABEL_SIZES[-1], code)]:
+        width, height = (panel.point * points for points in _text_size(text, size))
+        if width > 1.1 * (east - west) or height > 1.1 * (north - south):
+            continue
+        squeezed = affinity.scale(outline, xfact=height / width, origin=(0, 0))
+        circle = shapely.maximum_inscribed_circle(squeezed, tolerance=height / 8)
+        x, y = circle.coords[0]
+        x *= width / height
+        box = shapely.box(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+        inside = shapely.intersection(box, outline).area >= 0.96 * box.area
+        if inside and not any(box.intersects(other) for other in taken):
+            return box, size, text
+    return None
+
+
+def _text_size(text: str, size: float) -> tuple[float, float]:
+    """Return width and height of a label in points."""
+    rows = text.split("\n")
+    font = FontProperties(family=["DejaVu Sans"], size=size)
+    widths = [text_to_path.get_text_width_height_descent(row or " ", font, False)[0] for row in rows]
+    return max(widths) + 1.0, 1.2 * size * len(rows)
+
+
+def _legend_entries(
+    tables: Sequence[gpd.GeoDataFrame], lines: gpd.GeoDataFrame, statuses: set[str]
+) -> list[Patch | Line2D]:
+    """Return a legend entry for each change and each kind of line on the page."""
+    changes = {change for table in tables for change in table["change"]}
+    drawn = set(lines["status"]) & statuses
+    patches: list[Patch | Line2D] = [
+        Patch(facecolor=kind.color, edgecolor="#8a8a8a", linewidth=0.3, label=kind.text)
+        for name, kind in CHANGES.items()
+        if name in changes
+    ]
+    strokes = [
+        Line2D(
+            [], [], color=kind.color, linewidth=max(kind.width, 0.8), linestyle=_dashes(kind), label=kind.text
+        )
+        for name, kind in LINES.items()
+        if name in drawn
+    ]
+    return [*patches, *strokes]
+
+
+def _legend_columns(page_width: float) -> int:
+    return max(1, int((page_width - 2 * MARGIN - 2.0) // 1.9))
+
+
+def _draw_frame(figure: Figure, title: str | None, entries: list[Patch | Line2D]) -> None:
+    """Write the title above the panels and the legend into the strip below them."""
+    width, height = figure.get_size_inches()
+    left = MARGIN / width
+    if title:
+        words = figure.text(left, 1 - MARGIN / height, title, fontsize=13, fontweight="bold", color=INK)
+        words.set(va="top", parse_math=False)
+    if entries:
+        figure.legend(
+            handles=entries,
+            ncols=_legend_columns(width),
+            loc="lower left",
+            bbox_to_anchor=(left, MARGIN / height),
+            frameon=False,
+            fontsize=8,
+            labelcolor=INK,
+            borderpad=0,
+            borderaxespad=0,
+            handlelength=1.8,
+            handleheight=0.9,
+            columnspacing=1.6,
+        )
+
+
+def _draw_scale(figure: Figure, panel: _Panel, crs: Any) -> None:
+    """Draw a bar of a round length below the panels, at the right."""
+    width, height = figure.get_size_inches()
+    metre = 1.0 / crs.axis_info[0].unit_conversion_factor
+    inch = 72 * panel.point / metre
+    length = _round_length(1.8 * inch)
+    right, base = 1 - MARGIN / width, MARGIN / height
+    left = right - length / inch / width
+    tick = 0.06 / height
+    figure.add_artist(
+        Line2D([left, left, right, right], [base + tick, base, base, base + tick], color=INK, linewidth=0.9)
+    )
+    text = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
+    figure.text(
+        (left + right) / 2, base + 0.05 / height, text, fontsize=8, color=INK, ha="center", va="bottom"
+    )
+
+
+def _round_length(longest: float) -> float:
+    """Return the longest length of 1, 2 or 5 times a power of ten that is not above ``longest``."""
+    power = 10.0 ** math.floor(math.log10(longest))
+    return max(power * step for step in (1, 2, 5) if power * step <= longest)
+
+
+def _shorter(svg: str) -> str:
+    """Return SVG with the coordinates of its shapes in hundredths of a point, and no line breaks in them."""
+
+    def shorten(match: re.Match[str]) -> str:
+        rounded = re.sub(r"(\.\d\d)\d+", r"\1", match.group())
+        return re.sub(r" ?\n(?:L )?", " ", rounded)
+
+    return re.sub(r'\bd="[^"]*"', shorten, svg)

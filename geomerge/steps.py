@@ -1,0 +1,115 @@
+"""A plan read for a given set of units: what happens to each code, one date after the other."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from geomerge.plan import Cut, Parent, Plan
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class LabelledCut:
+    """A cut with the label of its event."""
+
+    cut: Cut
+    event: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """All changes of one date.
+
+    ``whole`` has an entry for every unit alive before the date: its new code (None where it ends) and the label of the
+    event, empty where nothing happens to it.
+    """
+
+    date: dt.date
+    whole: Mapping[str, tuple[str | None, str]]
+    cuts: tuple[LabelledCut, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    parents: Mapping[str, Parent] = field(default_factory=dict)
+
+    @property
+    def alive(self) -> tuple[str, ...]:
+        """Codes valid after the date, in the order of their predecessors."""
+        new = [code for code, _ in self.whole.values() if code]
+        new += [entry.cut.new for entry in self.cuts if entry.cut.new]
+        return tuple(dict.fromkeys(new))
+
+
+def steps(plan: Plan, codes: Iterable[str]) -> list[Step]:
+    """Return one step a date, in order; a part handed to a unit that itself goes whole elsewhere goes with it.
+
+    Examples
+    --------
+    >>> plan = Plan(date="2020-01-01", events=[{"merge": ["1", "2"], "into": "9"}])
+    >>> steps(plan, ["1", "2", "3"])[0].whole
+    {'1': ('9', 'merge 1 2 > 9'), '2': ('9', 'merge 1 2 > 9'), '3': ('3', '')}
+    """
+    alive = tuple(codes)
+    found = []
+    for date in plan.dates:
+        step = _step(plan, date, alive)
+        found.append(step)
+        alive = step.alive
+    return found
+
+
+def _step(plan: Plan, date: dt.date, alive: tuple[str, ...]) -> Step:
+    whole: dict[str, tuple[str | None, str]] = {code: (code, "") for code in alive}
+    cuts: list[LabelledCut] = []
+    names: dict[str, str] = {}
+    parents: dict[str, Parent] = {}
+    created: set[str] = set()
+    for event in plan.on(date):
+        label = event.label()
+        whole.update({old: (new, label) for old, new in event.whole().items()})
+        cuts += [LabelledCut(cut, label) for cut in event.cuts()]
+        names |= event.names()
+        parents |= event.parents()
+        created |= set(event.creates())
+    valid = {new for new, _ in whole.values()} | created
+    followed = [replace(entry, cut=_follow(entry.cut, whole, valid)) for entry in cuts]
+    return Step(date, whole, tuple(followed), names, parents)
+
+
+def _follow(cut: Cut, whole: Mapping[str, tuple[str | None, str]], valid: set[str | None]) -> Cut:
+    """Let a part given to a unit that ends on the same date go where that unit goes."""
+    if cut.new is None or cut.new in valid or cut.new not in whole:
+        return cut
+    return replace(cut, new=whole[cut.new][0], unit_there=cut.unit_there or cut.new)
+
+
+def final_names(found: Iterable[Step]) -> dict[str, str]:
+    """Return the name last given to each code that is valid in the end."""
+    return _final([(step, step.names) for step in found])
+
+
+def final_parents(found: Iterable[Step]) -> dict[str, Parent]:
+    """Return the parent last given to each code that is valid in the end."""
+    return _final([(step, step.parents) for step in found])
+
+
+def _final(given: Iterable[tuple[Step, Mapping[str, T]]]) -> dict[str, T]:
+    known: dict[str, T] = {}
+    alive: tuple[str, ...] = ()
+    for step, values in given:
+        known = _carried(known, step) | dict(values)
+        alive = step.alive
+    return {code: value for code, value in known.items() if code in alive}
+
+
+def _carried(values: Mapping[str, T], step: Step) -> dict[str, T]:
+    """Carry what is known of a code over to its sole whole successor."""
+    heirs = Counter(new for new, _ in step.whole.values())
+    return {
+        new: values[old]
+        for old, (new, _) in step.whole.items()
+        if old in values and new is not None and heirs[new] == 1
+    }
