@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -11,9 +11,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from geomerge.errors import InputError
-from geomerge.findings import Finding
-
-Report = Callable[[Finding], None]
+from geomerge.findings import Finding, Report
 
 
 class Take(BaseModel):
@@ -24,7 +22,7 @@ class Take(BaseModel):
 
 
 class Constant(BaseModel):
-    """The same value in every new unit."""
+    """The same value in every new unit that is not one old unit as a whole."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     constant: str | int | float | bool | None
@@ -35,17 +33,17 @@ Policy = Literal["sum", "mean", "join"] | Take | Constant
 
 @dataclass(frozen=True)
 class Source:
-    """One old unit as a source of attributes: its code, row, and the share of its area that came along."""
+    """One old unit as a source of attributes: its code, its position, and how much of it came along."""
 
     code: str
-    row: Any
+    row: int
     share: float
     area: float
 
 
 def combine(
     field: str,
-    values: Mapping[Any, Any],
+    values: Sequence[Any],
     sources: Sequence[Source],
     policy: Policy | None,
     new_code: str,
@@ -58,13 +56,13 @@ def combine(
     field
         Name of the field.
     values
-        Value of the field by row of the old units.
+        Value of the field of each old unit, by its position.
     sources
         The old units, the largest first.
     policy
-        ``sum`` (of a unit that was cut, by its share of the area), ``mean`` (weighted by area), ``join`` (different
-        texts, joined by ", "), ``take`` or ``constant``. Without one, equal values are kept; different ones are
-        dropped, which is reported.
+        ``sum`` (of a unit that was cut, by its share of the area), ``mean`` (weighted by area), ``join``
+        (different texts, joined by ", "), ``take`` or ``constant``. Without one, equal values are kept;
+        different ones are dropped, and a number of a unit that was cut is kept as it is; both are reported.
     new_code
         Code of the new unit.
     report
@@ -75,32 +73,39 @@ def combine(
         return policy.constant
     if isinstance(policy, Take):
         return _taken(field, given, sources, policy, new_code, report)
-    known = [value for value in given if not pd.isna(value)]
-    if policy == "join":
-        return ", ".join(dict.fromkeys(str(value) for value in known)) or None
     if policy is None:
         return _agreed(field, given, sources, new_code, report)
-    if not all(isinstance(value, int | float | np.number) for value in known):
-        raise InputError(f"Policy {policy} of field {field} needs numbers, but it holds {known[0]!r}. Use join or take.")
+    known = [(value, source) for value, source in zip(given, sources, strict=True) if not pd.isna(value)]
+    if policy == "join":
+        return ", ".join(dict.fromkeys(str(value) for value, _ in known)) or None
+    if unfit := [value for value, _ in known if not _is_number(value)]:
+        raise InputError(
+            f"Policy {policy} of field {field} needs numbers, but it holds {unfit[0]!r}. Use join or take."
+        )
     if not known:
         return None
     if policy == "mean":
-        weighted = [(v, source.area) for v, source in zip(given, sources, strict=True) if not pd.isna(v)]
-        return float(sum(v * a for v, a in weighted) / sum(a for _, a in weighted))
-    return _summed(field, given, sources, new_code, report)
+        weight = sum(source.area for _, source in known)
+        return float(sum(value * source.area for value, source in known) / weight) if weight else None
+    return _summed(field, known, new_code, report)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
 def _agreed(field: str, given: list[Any], sources: Sequence[Source], new_code: str, report: Report) -> Any:
-    if len({str(value) for value in given}) == 1:
-        return given[0]
-    listed = "; ".join(f"{source.code}: {value}" for source, value in zip(sources, given, strict=True))
-    report(
-        Finding(
-            "should", "attribute dropped", f"Field {field} of {new_code} is empty, its old units differ", listed,
-            f"State a policy for {field} (attributes: take, sum, mean, join or constant).",
-        )  # fmt: skip
-    )
-    return None
+    if len({None if pd.isna(value) else str(value) for value in given}) > 1:
+        listed = "; ".join(f"{source.code}: {value}" for source, value in zip(sources, given, strict=True))
+        what = f"Field {field} of {new_code} is empty, its old units differ"
+        remedy = f"State a policy for {field} (attributes: take, sum, mean, join or constant)."
+        report(Finding("should", "attribute dropped", what, listed, remedy))
+        return None
+    if _is_number(given[0]) and not pd.isna(given[0]) and all(source.share < 1 for source in sources):
+        what = f"Field {field} of {new_code} is that of all of {', '.join(source.code for source in sources)}"
+        remedy = f"State a policy for {field} if it counts something: sum shares it out by area."
+        report(Finding("should", "attribute copied", what, f"{new_code} is a part", remedy))
+    return given[0]
 
 
 def _taken(
@@ -114,29 +119,29 @@ def _taken(
     return _agreed(field, given, sources, new_code, report)
 
 
-def _summed(field: str, given: list[Any], sources: Sequence[Source], new_code: str, report: Report) -> float:
-    estimated = [source for source in sources if source.share < 1]
+def _summed(field: str, known: Sequence[tuple[Any, Source]], new_code: str, report: Report) -> float:
+    estimated = [source for _, source in known if source.share < 1]
     if estimated:
         shares = ", ".join(f"{source.code}: {source.share:.4f}" for source in estimated)
-        report(
-            Finding(
-                "should", "estimate", f"Field {field} of {new_code} rests on shares of area", shares,
-                "Replace it by a counted figure where there is one.",
-            )  # fmt: skip
-        )
-    return float(sum(v * source.share for v, source in zip(given, sources, strict=True) if not pd.isna(v)))
+        what = f"Field {field} of {new_code} rests on shares of area"
+        remedy = "Replace it by a counted figure where there is one."
+        report(Finding("should", "estimate", what, shares, remedy))
+        return float(sum(value * source.share for value, source in known))
+    total = sum(value for value, _ in known)
+    return total  # type: ignore[no-any-return]
 
 
-def whole_numbers(totals: pd.Series, target: float) -> pd.Series:
-    """Round figures to whole numbers so that they still add up to the target, by largest remainder.
+def whole_numbers(figures: Sequence[float]) -> list[int]:
+    """Round figures to whole numbers that add up to their rounded sum, by largest remainder.
 
     Examples
     --------
-    >>> whole_numbers(pd.Series([1.5, 1.5, 2.0]), 5).tolist()
+    >>> whole_numbers([1.5, 1.5, 2.0])
     [2, 1, 2]
     """
-    floors = np.floor(totals.to_numpy(dtype=float) + 1e-9)
-    missing = round(target - floors.sum())
-    order = np.argsort(-(totals.to_numpy(dtype=float) - floors), kind="stable")
-    floors[order[: max(missing, 0)]] += 1
-    return pd.Series(floors.astype(np.int64), index=totals.index)
+    floors = [int(np.floor(figure + 1e-9)) for figure in figures]
+    missing = round(sum(figures)) - sum(floors)
+    order = sorted(range(len(floors)), key=lambda i: floors[i] - figures[i])
+    for position in order[: max(missing, 0)]:
+        floors[position] += 1
+    return floors

@@ -9,73 +9,126 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from geomerge.coverage import faulty_edges
-from geomerge.findings import Finding
+from geomerge.coverage import Geometries, Mask, faulty_edges, objects, present
+from geomerge.crs import length_unit
+from geomerge.findings import Finding, Notes
 
 
-def area_balance(pieces: gpd.GeoDataFrame, units: gpd.GeoDataFrame, new_units: gpd.GeoDataFrame) -> pd.DataFrame:
-    """Return where every square metre goes: area before, after, lost to nobody and gained from nobody, by total.
+def area_balance(
+    pieces: gpd.GeoDataFrame,
+    units: gpd.GeoDataFrame,
+    new_units: gpd.GeoDataFrame,
+    *,
+    code: str = "code",
+    gap_width: float = 0.01,
+) -> pd.DataFrame:
+    """Return where every square metre goes, in total.
+
+    Parameters
+    ----------
+    pieces, units, new_units
+        The pieces, and the units before and after.
+    code
+        Column of the units with their code.
+    gap_width
+        Width up to which the units were mended.
 
     Returns
     -------
     DataFrame
-        One row with ``before``, ``gained``, ``lost``, ``after``, ``difference`` (before + gained - lost - after), in
-        squared CRS units, and ``relative`` to the area before.
+        One row with ``before``, ``mended`` (by which units that were invalid or did not match their
+        neighbours became larger), ``gained``, ``lost``, ``after``, ``difference`` (before + mended + gained -
+        lost - after), in squared CRS units, and ``relative`` to the area before.
+
+    Examples
+    --------
+    >>> units = gpd.GeoDataFrame({"code": ["1"]}, geometry=[shapely.box(0, 0, 2, 1)], crs="EPSG:25832")
+    >>> table = gpd.GeoDataFrame(
+    ...     {"old_code": ["1"], "new_code": ["9"]}, geometry=units.geometry, crs="EPSG:25832"
+    ... )
+    >>> area_balance(table, units, units)[["before", "after", "difference"]].values.tolist()
+    [[2.0, 2.0, 0.0]]
     """
-    areas = shapely.area(pieces.geometry.to_numpy())
+    areas = np.nan_to_num(shapely.area(objects(list(pieces.geometry))))
+    shapes = objects(list(units.geometry))
+    unit_areas = np.nan_to_num(shapely.area(shapes))
+    held = pd.Series(areas).groupby(pieces["old_code"].to_numpy()).sum()
+    grown = units[code].map(held).fillna(0.0).to_numpy() - unit_areas
+    grown[np.abs(grown) <= 1e-9 * unit_areas] = 0.0
+    if grown.any():
+        grown[~_faulty(shapes, gap_width)] = 0.0
+    before, mended = float(unit_areas.sum()), float(grown.sum())
     gained = float(areas[pieces["old_code"].isna()].sum())
     lost = float(areas[pieces["new_code"].isna()].sum())
-    before = float(shapely.area(units.geometry.to_numpy()).sum())
-    after = float(shapely.area(new_units.geometry.to_numpy()).sum())
-    difference = before + gained - lost - after
-    row = {"before": before, "gained": gained, "lost": lost, "after": after, "difference": difference}
-    return pd.DataFrame([row | {"relative": difference / before if before else 0.0}])
+    after = float(np.nansum(shapely.area(objects(list(new_units.geometry)))))
+    difference = before + mended + gained - lost - after
+    row = {"before": before, "mended": mended, "gained": gained, "lost": lost, "after": after}
+    return pd.DataFrame(
+        [{**row, "difference": difference, "relative": difference / before if before else 0.0}]
+    )
 
 
-def check_balance(balance: pd.DataFrame, *, tolerance: float = 1e-9) -> Iterator[Finding]:
+def _faulty(shapes: Geometries, gap_width: float) -> Mask:
+    """Return which polygons are invalid or do not match their neighbours."""
+    there = present(shapes)
+    faulty = there & ~shapely.is_valid(shapes)
+    faulty[there] |= ~shapely.is_missing(faulty_edges(shapes[there], gap_width))
+    return np.asarray(faulty)
+
+
+def check_balance(balance: pd.DataFrame, *, tolerance: float = 1e-9, unit: str = "m") -> Iterator[Finding]:
     """Find an area that does not add up; up to the tolerance, relative to the area before, it passes."""
     row = balance.iloc[0]
-    if abs(row["relative"]) > tolerance:
-        yield Finding(
-            "must", "area balance", f"{row['difference']:.3f} m² are missing between before and after", "pieces",
-            "Look at the overlaps and invalid polygons of the units; mend them with a larger gap_width.",
-        )  # fmt: skip
+    if abs(row["relative"]) > tolerance or (row["before"] == 0 and row["difference"] != 0):
+        missing = "missing after" if row["difference"] > 0 else "too much after"
+        what = f"{Notes(unit).area(abs(row['difference']))} are {missing} the change"
+        remedy = "Look at the overlaps and invalid polygons of the units; mend them with a larger gap_width."
+        yield Finding("must", "area balance", what, "pieces", remedy)
 
 
 def check_lost(pieces: gpd.GeoDataFrame) -> Iterator[Finding]:
     """Find land that no unit has any more."""
+    notes = Notes(length_unit(pieces.crs))
     lost = pieces[pieces["new_code"].isna()]
-    for code, geometry in zip(lost["old_code"], lost.geometry, strict=True):
-        yield Finding(
-            "should", "land of no unit", f"{shapely.area(geometry) / 1e6:.6f} km² of {code} belong to no unit any more",
-            "pieces", "See that this is meant.", shapely.point_on_surface(geometry),
-        )  # fmt: skip
+    for code, shape in zip(lost["old_code"], lost.geometry, strict=True):
+        if shape is not None:
+            what = f"{notes.area(shape.area)} of {code} belong to no unit any more"
+            where = shapely.point_on_surface(shape)
+            yield Finding("should", "land of no unit", what, "pieces", "See that this is meant.", where)
 
 
 def check_units(new_units: gpd.GeoDataFrame, *, code: str, before: gpd.GeoDataFrame) -> Iterator[Finding]:
-    """Find new units that are invalid or do not share their edges, where the old ones did."""
-    shapes = new_units.geometry.to_numpy()
-    old = {geometry.wkb for geometry in before.geometry if geometry is not None}
-    for position in np.flatnonzero(~shapely.is_valid(shapes) & ~shapely.is_missing(shapes)):
-        if shapes[position].wkb not in old:
-            yield Finding(
-                "must", "invalid polygon", f"The new unit {new_units[code].iat[position]} is invalid", "units",
-                "Correct the polygons it is made of.", shapely.point_on_surface(shapes[position]),
-            )  # fmt: skip
-    changed = np.array([shape is not None and shape.wkb not in old for shape in shapes], dtype=bool)
-    edges = faulty_edges(shapes)
-    for position in np.flatnonzero(changed & np.array([edge is not None for edge in edges], dtype=bool)):
+    """Find new units that are invalid or do not share their edges, though the old ones were and did.
+
+    A polygon that is as it was before, but for its code and corners inserted, is no fault of the change.
+    """
+    notes = Notes(length_unit(new_units.crs))
+    shapes, old = objects(list(new_units.geometry)), objects(list(before.geometry))
+    known = set(shapely.to_wkb(old[present(old)]).tolist())
+    changed = np.array([shape is not None and shape.wkb not in known for shape in shapes], dtype=bool)
+    faulty_before = set(before[code].to_numpy()[present(old) & ~shapely.is_valid(old)])
+    heirs = new_units["predecessors"] if "predecessors" in new_units.columns else new_units[code]
+    inherited = np.array([predecessor in faulty_before for predecessor in heirs], dtype=bool)
+    for position in np.flatnonzero(changed & ~inherited & ~shapely.is_valid(shapes)):
+        reason = shapely.is_valid_reason(shapes[position])
+        what = f"The new unit {new_units[code].iat[position]} is invalid: {reason}"
+        where = shapely.Point(shapely.get_coordinates(shapes[position])[0])
+        yield Finding("must", "invalid polygon", what, "units", "Correct the polygons it is made of.", where)
+    there = np.flatnonzero(present(shapes))
+    edges = objects([None] * len(shapes))
+    edges[there] = faulty_edges(shapes[there])
+    for position in np.flatnonzero(changed & ~shapely.is_missing(edges)):
+        length = notes.length(shapely.length(edges[position]))
+        what = f"The new unit {new_units[code].iat[position]} does not share {length} of its edges"
+        where = shapely.get_point(shapely.get_parts(edges[position])[0], 0)
         yield Finding(
-            "should", "unmatched edge",
-            f"The new unit {new_units[code].iat[position]} does not share {shapely.length(edges[position]):.3f} m of its edges",
-            "units", "Mend the units with a larger gap_width.", shapely.get_point(shapely.get_parts(edges[position])[0], 0),
-        )  # fmt: skip
+            "should", "unmatched edge", what, "units", "Mend the units with a larger gap_width.", where
+        )
 
 
 def check_counts(layer: str, before: int, updated: int, review: int) -> Iterator[Finding]:
     """Find rows that are in neither updated nor review, or in both."""
     if before != updated + review:
-        yield Finding(
-            "must", "rows lost", f"{layer} had {before} rows, but {updated} are updated and {review} are in review",
-            layer, "This is a defect of geomerge; do not use the result.",
-        )  # fmt: skip
+        what = f"{layer} had {before} rows, but {updated} are updated and {review} are in review"
+        remedy = "This is a defect of geomerge; do not use the result."
+        yield Finding("must", "rows lost", what, layer, remedy)

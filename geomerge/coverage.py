@@ -1,7 +1,7 @@
-"""Coverages: polygons that share edges vertex by vertex. Cut them into faces, find their faults, mend them.
+"""Coverages: polygons that share edges vertex by vertex. Cut them into faces, join faces, find faults.
 
-Everything here rests on one construction, the *arrangement*: all lines noded together and polygonised. Whatever is
-put together from its faces shares its edges exactly, because each edge exists once.
+Everything here rests on one construction, the *arrangement*: all lines noded together and polygonised.
+Whatever is put together from its faces shares its edges exactly, because each edge exists once.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from shapely import STRtree
 
 Geometries = NDArray[np.object_]
 Indices = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -33,20 +35,15 @@ class Arrangement:
         return pairs[0], pairs[1]
 
     @property
-    def widths(self) -> NDArray[np.float64]:
+    def widths(self) -> Numbers:
         """Mean width of each face: twice its area by its perimeter."""
-        return widths(self.faces)
-
-
-def widths(polygons: Geometries) -> NDArray[np.float64]:
-    """Return the mean width of polygons, twice the area by the perimeter, in CRS units."""
-    perimeters = shapely.length(polygons)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(perimeters > 0, 2 * shapely.area(polygons) / perimeters, 0.0)
+        perimeters = shapely.length(self.faces)
+        areas = shapely.area(self.faces)
+        return np.divide(2 * areas, perimeters, out=np.zeros(len(self.faces)), where=perimeters > 0)
 
 
 def arrange(lines: Geometries) -> Arrangement:
-    """Node lines together and return the faces between them.
+    """Node lines together and return the faces between them, without heights.
 
     Examples
     --------
@@ -55,22 +52,40 @@ def arrange(lines: Geometries) -> Arrangement:
     >>> sorted(shapely.area(arrange(lines).faces).tolist())
     [2.0, 2.0, 2.0]
     """
-    noded = shapely.get_parts(shapely.union_all(lines))
+    noded = shapely.get_parts(shapely.union_all(shapely.force_2d(lines)))
     faces = shapely.get_parts(shapely.polygonize(noded))
     return Arrangement(faces, shapely.point_on_surface(faces))
 
 
 def tolerance(geometries: Geometries) -> float:
     """Return the distance, in CRS units, by which rounding may move a computed crossing off its edge."""
-    bounds = shapely.total_bounds(geometries)
-    return float(np.nanmax(np.abs(bounds))) * 1e-12 if len(geometries) else 0.0
+    bounds = np.abs(shapely.total_bounds(geometries))
+    return 0.0 if np.isnan(bounds).all() else float(np.nanmax(bounds)) * 1e-12
+
+
+def present(geometries: Geometries) -> Mask:
+    """Return which geometries are there and not empty."""
+    return np.asarray(~(shapely.is_missing(geometries) | shapely.is_empty(geometries)))
+
+
+def objects(geometries: Sequence[Any]) -> Geometries:
+    """Return geometries as a one-dimensional array, whatever they are."""
+    array = np.empty(len(geometries), dtype=object)
+    array[:] = geometries
+    return array
 
 
 def join(polygons: Geometries) -> Any:
     """Return the union of polygons that share their edges; inner edges cancel without a trace.
 
-    The coverage union is exact and fast, but silent about faults; where its result is not valid or has another area,
-    the slower union of any polygons is taken.
+    The coverage union is exact and fast, but silent about faults; where its result is not valid or has
+    another area, the slower union of any polygons is taken.
+
+    Examples
+    --------
+    >>> import shapely
+    >>> join(objects([shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)])).area
+    2.0
     """
     if len(polygons) == 1:
         return polygons[0]
@@ -78,67 +93,30 @@ def join(polygons: Geometries) -> Any:
         joined = shapely.coverage_union_all(polygons)
     except shapely.errors.GEOSException:
         return shapely.union_all(polygons)
-    expected = shapely.area(polygons).sum()
+    expected = float(shapely.area(polygons).sum())
     if shapely.is_valid(joined) and abs(shapely.area(joined) - expected) <= 1e-9 * expected:
         return joined
     return shapely.union_all(polygons)
 
 
-def join_groups(polygons: Geometries, groups: Sequence[Indices]) -> Geometries:
-    """Return the union of each group of polygons."""
-    return np.array([join(polygons[group]) for group in groups] + [None], dtype=object)[:-1]
+def make_valid(polygons: Geometries) -> Geometries:
+    """Return polygons with the invalid ones made valid; the others are the same objects."""
+    repaired = polygons.copy()
+    invalid = present(polygons) & ~shapely.is_valid(polygons)
+    repaired[invalid] = shapely.make_valid(polygons[invalid], method="structure", keep_collapsed=False)
+    return repaired
 
 
-def vertices(geometries: Geometries) -> NDArray[np.float64]:
-    """Return the distinct vertices of geometries as an array (n, 2)."""
-    return np.unique(shapely.get_coordinates(geometries), axis=0)
+def keys(coordinates: Numbers) -> NDArray[np.complex128]:
+    """Return x and y of each coordinate as one number that can be sorted and looked up."""
+    return np.ascontiguousarray(coordinates[:, :2]).view(np.complex128).ravel()
 
 
 def new_vertices(geometries: Geometries, known: Geometries) -> Geometries:
     """Return the vertices of geometries, as points, that no known geometry has."""
-    has_z = bool(shapely.has_z(geometries).any())
-    coordinates = shapely.get_coordinates(geometries, include_z=has_z)
-    _, first = np.unique(coordinates[:, :2], axis=0, return_index=True)
-    coordinates = coordinates[first]
-    keys = np.ascontiguousarray(coordinates[:, :2]).view("c16").ravel()
-    old = np.ascontiguousarray(shapely.get_coordinates(known)).view("c16").ravel()
-    return shapely.points(coordinates[~np.isin(keys, old)])
-
-
-def insert_corners(polygons: Geometries, corners: Geometries, reach: float) -> tuple[Geometries, Indices, Indices]:
-    """Insert corners into the edges they lie on, so that polygons match a neighbour that was cut.
-
-    Parameters
-    ----------
-    polygons
-        Polygons whose edges may need the corners; those that need none are returned as the same objects.
-    corners
-        Points.
-    reach
-        Distance in CRS units within which a corner lies on an edge.
-
-    Returns
-    -------
-    polygons, which, corner
-        The polygons, and pairs of the positions of a changed polygon and a corner inserted into it.
-    """
-    which, corner = STRtree(corners).query(shapely.boundary(polygons), predicate="dwithin", distance=reach)
-    new = np.array(
-        [not _has_vertex(polygons[p], corners[c]) for p, c in zip(which, corner, strict=True)], dtype=bool
-    )
-    which, corner = which[new], corner[new]
-    changed = polygons.copy()
-    for position in np.unique(which):
-        changed[position] = shapely.snap(
-            polygons[position], shapely.multipoints(corners[corner[which == position]]), reach
-        )
-    return changed, which, corner
-
-
-def _has_vertex(polygon: Any, point: Any) -> bool:
-    x, y = shapely.get_x(point), shapely.get_y(point)
-    coordinates = shapely.get_coordinates(polygon)
-    return bool(((coordinates[:, 0] == x) & (coordinates[:, 1] == y)).any())
+    found = np.unique(keys(shapely.get_coordinates(geometries)))
+    found = found[~np.isin(found, keys(shapely.get_coordinates(known)))]
+    return np.asarray(shapely.points(found.real, found.imag), dtype=object)
 
 
 def faulty_edges(polygons: Geometries, gap_width: float = 0.0) -> Geometries:
@@ -146,11 +124,79 @@ def faulty_edges(polygons: Geometries, gap_width: float = 0.0) -> Geometries:
 
     A wide tolerance can hide narrow gaps, so several widths are tried.
     """
-    if len(polygons) < 2:
-        return np.full(len(polygons), None, dtype=object)
     found = np.full(len(polygons), None, dtype=object)
+    if len(polygons) < 2:
+        return found
     for width in sorted({0.0, gap_width / 100, gap_width / 10, gap_width}):
         edges = shapely.coverage_invalid_edges(polygons, gap_width=width)
-        fresh = ~shapely.is_empty(edges) & np.equal(found, None)
+        fresh = present(edges) & shapely.is_missing(found)
         found[fresh] = edges[fresh]
     return found
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Each distinct edge of polygons once, with the polygons on its two sides (-1 where there is none)."""
+
+    segments: Geometries
+    first: Indices
+    second: Indices
+
+    def between(self) -> tuple[Indices, Indices, Numbers]:
+        """Return every ordered pair of different polygons that share an edge, with its length."""
+        shared = (self.second >= 0) & (self.first != self.second)
+        first, second = self.first[shared], self.second[shared]
+        lengths = np.asarray(shapely.length(self.segments[shared]))
+        return np.append(first, second), np.append(second, first), np.append(lengths, lengths)
+
+
+def edges_of(polygons: Geometries) -> Edges:
+    """Return the edges of polygons; only edges equal in both corners are the same one.
+
+    Examples
+    --------
+    >>> import shapely
+    >>> edges = edges_of(objects([shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)]))
+    >>> len(edges.segments), int((edges.second >= 0).sum())
+    (7, 1)
+    """
+    parts, owner = shapely.get_parts(polygons, return_index=True)
+    rings, ring_part = shapely.get_rings(parts, return_index=True)
+    has_z = bool(shapely.has_z(rings).any())
+    corners, ring = shapely.get_coordinates(rings, include_z=has_z, return_index=True)
+    same = ring[1:] == ring[:-1]
+    start, end = corners[:-1][same], corners[1:][same]
+    holder = owner[ring_part[ring[:-1][same]]]
+    backwards = (start[:, 0] > end[:, 0]) | ((start[:, 0] == end[:, 0]) & (start[:, 1] > end[:, 1]))
+    start[backwards], end[backwards] = end[backwards].copy(), start[backwards].copy()
+    order = np.lexsort([end[:, 1], end[:, 0], start[:, 1], start[:, 0]])
+    start, end, holder = start[order], end[order], holder[order]
+    fresh = np.ones(len(holder), dtype=bool)
+    fresh[1:] = (start[1:, :2] != start[:-1, :2]).any(axis=1) | (end[1:, :2] != end[:-1, :2]).any(axis=1)
+    at = np.flatnonzero(fresh)
+    following = np.append(holder, -1)[at + 1]
+    second = np.where(np.append(fresh, True)[at + 1], -1, following)
+    segments = np.asarray(shapely.linestrings(np.stack([start[at], end[at]], axis=1)), dtype=object)
+    return Edges(segments, holder[at], second)
+
+
+def settle(labels: Indices, unsettled: Mask, faces: Geometries, allowed: set[tuple[int, int]]) -> Indices:
+    """Give each unsettled face the label it shares the longest edge with, among the allowed (face, label).
+
+    Equal lengths go to the smallest label; a face that only touches unsettled ones waits for them.
+    """
+    labels, waiting = labels.copy(), unsettled.copy()
+    faces_here, others, lengths = edges_of(faces).between()
+    while True:
+        ready = waiting[faces_here] & ~waiting[others]
+        shared: dict[tuple[int, int], float] = {}
+        for face, label, length in zip(
+            faces_here[ready].tolist(), labels[others[ready]].tolist(), lengths[ready].tolist(), strict=True
+        ):
+            if (face, label) in allowed:
+                shared[face, label] = shared.get((face, label), 0.0) + length
+        if not shared:
+            return labels
+        for face, label in sorted(shared, key=lambda pair: (shared[pair], -pair[1])):
+            labels[face] = label  # the longest comes last
+            waiting[face] = False

@@ -21,22 +21,30 @@ def crosswalk(pieces: gpd.GeoDataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``old_code``, ``new_code`` (missing where nothing follows), ``kind`` (``whole`` or ``part``), ``share`` of the old
-        unit (they sum to 1), ``by`` (``area``), ``area`` in squared CRS units, ``event``; sorted by code.
+        ``old_code``, ``new_code`` (missing where nothing follows), ``kind`` (``whole`` or ``part``),
+        ``share`` of the old unit (they sum to 1), ``by`` (``area``), ``area`` in squared CRS units,
+        ``event``; sorted by code.
 
     Examples
     --------
     >>> table = gpd.GeoDataFrame(
-    ...     {"old_code": ["1", "1"], "new_code": ["8", "9"], "event": ["split", "split"], "kind": ["part", "part"]},
-    ...     geometry=[shapely.box(0, 0, 3, 1), shapely.box(3, 0, 4, 1)], crs="EPSG:25832")
+    ...     {
+    ...         "old_code": ["1", "1"],
+    ...         "new_code": ["8", "9"],
+    ...         "event": ["split", "split"],
+    ...         "kind": ["part", "part"],
+    ...     },
+    ...     geometry=[shapely.box(0, 0, 3, 1), shapely.box(3, 0, 4, 1)],
+    ...     crs="EPSG:25832",
+    ... )
     >>> crosswalk(table)[["old_code", "new_code", "kind", "share"]].values.tolist()
     [['1', '8', 'part', 0.75], ['1', '9', 'part', 0.25]]
     """
     legal = pieces[pieces["old_code"].notna() & (pieces["kind"] != "correction")]
-    table = pd.DataFrame(legal[["old_code", "new_code", "event"]]).assign(area=shapely.area(legal.geometry.to_numpy()))
-    keys = ["old_code", "new_code"]
-    found = table.groupby(keys, dropna=False, sort=True).agg(area=("area", "sum"), event=("event", _events))
-    found = found.reset_index()
+    table = pd.DataFrame(legal[["old_code", "new_code", "event"]])
+    table["area"] = shapely.area(legal.geometry.to_numpy())
+    grouped = table.groupby(["old_code", "new_code"], dropna=False, sort=True)
+    found = grouped.agg(area=("area", "sum"), event=("event", _events)).reset_index()
     total = found.groupby("old_code")["area"].transform("sum")
     alone = found.groupby("old_code")["new_code"].transform("size") == 1
     found["kind"] = np.where(alone, "whole", "part")

@@ -1,4 +1,4 @@
-"""Coordinate reference systems: present, the same, fit to measure areas; and the way back to that of the source."""
+"""Coordinate reference systems: present, the same, fit to measure areas; and the way back to the source."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ from geomerge.errors import CRSError
 if TYPE_CHECKING:
     from geomerge.coverage import Geometries
 
+EARTH_RADIUS = 6_371_000.0
+
 
 def same_crs(crs: CRS | None, other: CRS | None) -> bool:
-    """Return whether two CRS give the same coordinates; names and the order of axes in the definition do not count."""
+    """Return whether two CRS give the same coordinates; names and the order of axes do not count."""
     if crs is None or other is None:
         return crs is other
-    return bool(crs.equals(other, ignore_axis_order=True) or crs.to_2d().equals(other.to_2d(), ignore_axis_order=True))
+    return bool(
+        crs.equals(other, ignore_axis_order=True) or crs.to_2d().equals(other.to_2d(), ignore_axis_order=True)
+    )
 
 
 def require_same_crs(**tables: gpd.GeoDataFrame) -> None:
@@ -45,9 +49,37 @@ def require_projected(table: gpd.GeoDataFrame, what: str) -> None:
         raise CRSError(f"{what} has no CRS. Say which one it is in (crs: EPSG:...).")
     if not table.crs.is_projected:
         raise CRSError(
-            f"{what} is in {table.crs.to_string()}, whose unit is {table.crs.axis_info[0].unit_name}: areas and widths "
+            f"{what} is in {table.crs.to_string()}, whose unit is {length_unit(table.crs)}: areas and widths "
             f"cannot be measured in it. Work in a projected CRS, for example crs: {suggestion(table)}."
         )
+
+
+def length_unit(crs: CRS | None) -> str:
+    """Return the unit of length of a CRS, for texts: ``m``, or its name.
+
+    Examples
+    --------
+    >>> length_unit(CRS("EPSG:25832")), length_unit(CRS("EPSG:2263"))
+    ('m', 'US survey foot')
+    """
+    if crs is None:
+        return "units"
+    name = str(crs.axis_info[0].unit_name)
+    return "m" if name == "metre" else name
+
+
+def from_metres(length: float, crs: CRS | None) -> float:
+    """Return a length in metres in the unit of a CRS; of degrees, as many as it is along a meridian.
+
+    Examples
+    --------
+    >>> from_metres(0.01, CRS("EPSG:25832")), round(from_metres(1000, CRS("EPSG:4326")), 5)
+    (0.01, 0.00899)
+    """
+    if crs is None:
+        return length
+    factor = crs.axis_info[0].unit_conversion_factor  # to metres, or to radians
+    return float(length / factor / (EARTH_RADIUS if crs.is_geographic else 1))
 
 
 def suggestion(table: gpd.GeoDataFrame) -> str:
@@ -59,7 +91,9 @@ def suggestion(table: gpd.GeoDataFrame) -> str:
     return str(estimated.to_string())
 
 
-def back_to_source(changed: Geometries, working: Geometries, original: Geometries, crs: CRS, source: CRS) -> Geometries:
+def back_to_source(
+    changed: Geometries, working: Geometries, original: Geometries, crs: CRS, source: CRS
+) -> Geometries:
     """Return geometries in the CRS of their source; a corner that the source has comes back as it is there.
 
     Parameters
@@ -81,7 +115,7 @@ def back_to_source(changed: Geometries, working: Geometries, original: Geometrie
         moved = np.column_stack(transformer.transform(coordinates[:, 0], coordinates[:, 1]))
         keys = _as_keys(coordinates[:, :2])
         at = np.minimum(np.searchsorted(there, keys), len(there) - 1)
-        known = there[at] == keys
+        known = there[at] == keys if len(there) else np.zeros(len(keys), dtype=bool)
         moved[known] = here[at[known]]
         return np.column_stack([moved, coordinates[:, 2:]])
 

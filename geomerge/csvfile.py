@@ -1,17 +1,21 @@
-"""Tables in CSV: read as text, and written again with the separators, quotes, encoding and line ends they had."""
+"""Tables in CSV: read as text, and written again row by row, with only the cells that change written anew."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from geomerge.errors import LayerError
+from geomerge.revision import Revision, as_text
 
-ENCODINGS = ("utf-8-sig", "utf-8")
+DELIMITERS = ";,\t|"
+LONGEST_CELL = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -20,60 +24,224 @@ class Dialect:
 
     encoding: str
     delimiter: str
-    quote_all: bool
-    line_end: str
     header: tuple[str, ...]
 
 
 def sniff(path: Path, encoding: str | None = None) -> Dialect:
     """Find out how a CSV file is written; LayerError if its encoding or its header cannot be read."""
-    data = path.read_bytes()
-    if not data.strip():
+    name = _encoding(path, encoding)
+    with _opened(path, name) as stream:
+        text = stream.readline()
+        while text.count('"') % 2 and (more := stream.readline()):
+            text += more
+    if not text.strip("\r\n"):
         raise LayerError(f"{path} is empty. A table needs a header row.")
-    name = encoding or ("utf-8-sig" if data.startswith(b"\xef\xbb\xbf") else "utf-8")
-    try:
-        text = data.decode(name)
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise LayerError(
-            f"{path} is not {name}: line {line} holds byte 0x{data[error.start]:02X}. "
-            f"Name its encoding, for example encoding: ISO-8859-1."
-        ) from error
-    first = text.split("\n", 1)[0]
-    line_end = "\r\n" if first.endswith("\r") else "\n"
-    first = first.rstrip("\r")
-    delimiter = max(";,\t|", key=first.count)
-    header = next(csv.reader([first], delimiter=delimiter))
-    quoted = all(part.startswith('"') for part in first.split(delimiter))
-    return Dialect(name, delimiter, quoted, line_end, tuple(header))
+    split = {delimiter: cells(text.rstrip("\r\n"), delimiter) or [] for delimiter in DELIMITERS}
+    delimiter = max(DELIMITERS, key=lambda mark: len(split[mark]))
+    header: list[str] = []
+    for cell in split[delimiter]:
+        title, number = _value(cell), 0
+        while (f"{title}.{number}" if number else title) in header:
+            number += 1
+        header.append(f"{title}.{number}" if number else title)
+    return Dialect(name, delimiter, tuple(header))
+
+
+def _encoding(path: Path, encoding: str | None) -> str:
+    """Return the encoding of a file, checked line by line."""
+    with path.open("rb") as stream:
+        marked = stream.read(3) == b"\xef\xbb\xbf"
+        stream.seek(0)
+        name = encoding or "utf-8"
+        if marked and name.lower().replace("_", "-") in ("utf-8", "utf8"):
+            name = "utf-8-sig"
+        number, line = 0, b""
+        try:
+            for number, line in enumerate(stream, start=1):  # noqa: B007
+                line.decode(name)
+        except UnicodeDecodeError as error:
+            raise LayerError(
+                f"{path} is not {name}: line {number} holds byte 0x{line[error.start]:02X}. "
+                f"Name its encoding, for example encoding: ISO-8859-1."
+            ) from error
+        except LookupError as error:
+            raise LayerError(
+                f"{path}: {name} is no encoding. Write for example UTF-8 or ISO-8859-1."
+            ) from error
+    return name
+
+
+def _opened(path: Path, encoding: str) -> Any:
+    return path.open(encoding=encoding, newline="\n")  # lines end with \n; a \r before it stays
 
 
 def read(path: Path, encoding: str | None = None) -> pd.DataFrame:
-    """Read a CSV file, every value as text; empty values are missing."""
+    """Read a CSV file, every value as text; empty values are missing.
+
+    Raises
+    ------
+    LayerError
+        If the encoding is another, or a row has more or fewer values than the header.
+    """
     dialect = sniff(path, encoding)
-    try:
-        table = pd.read_csv(
-            path, sep=dialect.delimiter, dtype=str, keep_default_na=False, na_values=[""], encoding=dialect.encoding
-        )
-    except pd.errors.ParserError as error:
-        raise LayerError(f"{path} has a broken row: {error}. Correct it.") from error
-    table.index.name = "fid"
+    rows: list[list[str | None]] = []
+    with path.open(encoding=dialect.encoding, newline="") as stream, _long_cells():
+        reader = csv.reader(stream, delimiter=dialect.delimiter)
+        next(reader)
+        for row in reader:
+            if row:
+                _require_count(path, reader.line_num, len(row), dialect)
+                rows.append([value or None for value in row])
+    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * len(dialect.header)
+    table = pd.DataFrame(
+        {name: pd.Series(values, dtype="str") for name, values in zip(dialect.header, columns, strict=True)}
+    )
+    table.index = pd.RangeIndex(len(rows), name="fid")
     return table
 
 
-def rewrite(source: Path, target: Path, changed: Mapping[str, pd.Series]) -> None:
-    """Copy a CSV file with new values in some columns; values are given by row number."""
-    dialect = sniff(source)
-    new = {dialect.header.index(column): values.to_dict() for column, values in changed.items()}
-    quoting = csv.QUOTE_ALL if dialect.quote_all else csv.QUOTE_MINIMAL
-    with (
-        source.open(encoding=dialect.encoding, newline="") as old,
-        target.open("w", encoding=dialect.encoding, newline="") as out,
-    ):
-        rows = csv.reader(old, delimiter=dialect.delimiter)
-        writer = csv.writer(out, delimiter=dialect.delimiter, lineterminator=dialect.line_end, quoting=quoting)
-        writer.writerow(next(rows))
-        for number, row in enumerate(rows):
-            for column, values in new.items():
-                row[column] = values.get(number, row[column])
-            writer.writerow(row)
+@contextlib.contextmanager
+def _long_cells() -> Iterator[None]:
+    """Let cells hold geometry as text, which is longer than the csv module expects."""
+    before = csv.field_size_limit(LONGEST_CELL)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def _require_count(path: Path, line: int, count: int, dialect: Dialect) -> None:
+    if count != len(dialect.header):
+        raise LayerError(
+            f"{path} line {line} has {count} values, but the header has {len(dialect.header)}. "
+            f"Correct the row; a value that holds {dialect.delimiter!r} must stand in quotes."
+        )
+
+
+def rewrite(source: Path, target: Path, revision: Revision, encoding: str | None = None) -> None:
+    """Copy a CSV file row by row; cells that do not change are copied as they are written.
+
+    Parameters
+    ----------
+    source, target
+        Files.
+    revision
+        What changes, by row number.
+    encoding
+        Encoding of the source, where it is not UTF-8.
+    """
+    dialect = sniff(source, encoding)
+    place = {name: at for at, name in enumerate(dialect.header)}
+    if strange := [name for name in revision.changed if name not in place]:
+        raise LayerError(f"{source} has no column {', '.join(strange)}. It has {', '.join(dialect.header)}.")
+    values = {row: {place[name]: v for name, v in new.items()} for row, new in revision.cells.items()}
+    removed, copied = set(revision.removed), dict.fromkeys(revision.added.values(), "")
+    line_end = "\n"
+    try:
+        with (
+            _opened(source, dialect.encoding) as old,
+            target.open("w", encoding=dialect.encoding, newline="") as out,
+        ):
+            ended = True
+            for number, line, text in _records(source, old, dialect):
+                if number in copied:
+                    copied[number] = text
+                if number is None or number not in removed:
+                    out.write(
+                        _changed(source, line, text, values.get(number, {}), dialect)
+                        if number is not None
+                        else text
+                    )
+                ended = text.endswith("\n")
+                line_end = "\r\n" if text.endswith("\r\n") else line_end
+            for new, like in revision.added.items():
+                text = copied[like].rstrip("\r\n") + line_end
+                out.write(
+                    ("" if ended else line_end) + _changed(source, 0, text, values.get(new, {}), dialect)
+                )
+                ended = True
+    except UnicodeEncodeError as error:
+        letter = error.object[error.start]
+        raise LayerError(
+            f"{target}: {dialect.encoding} has no letter {letter!r}. Convert {source} to UTF-8 first."
+        ) from error
+
+
+def _records(path: Path, stream: Any, dialect: Dialect) -> Iterator[tuple[int | None, int, str]]:
+    """Yield row number, line number and text of each record; header and empty lines have no row number."""
+    row, line, header = 0, 0, True
+    for text in stream:
+        line += 1
+        first = line
+        while '"' in text and cells(text.rstrip("\r\n"), dialect.delimiter) is None:
+            more = stream.readline()
+            if not more:
+                raise LayerError(f"{path} line {first}: a quote is opened and never closed. Close it.")
+            text, line = text + more, line + 1
+        if header or not text.strip("\r\n"):
+            header = False
+            yield None, first, text
+            continue
+        yield row, first, text
+        row += 1
+
+
+def _changed(path: Path, line: int, text: str, new: dict[int, Any], dialect: Dialect) -> str:
+    if not new:
+        return text
+    body = text.rstrip("\r\n")
+    found = cells(body, dialect.delimiter) or []
+    _require_count(path, line, len(found), dialect)
+    for at, value in new.items():
+        if _value(found[at]) != as_text(value):
+            found[at] = _cell(as_text(value), found[at].startswith('"'), dialect.delimiter)
+    return dialect.delimiter.join(found) + text[len(body) :]
+
+
+def cells(text: str, delimiter: str) -> list[str] | None:
+    """Return the cells of a record as they are written, quotes and all; None if a quote is not closed.
+
+    Examples
+    --------
+    >>> cells('a;"b;c";d "e"', ";"), cells('a;"b', ";")
+    (['a', '"b;c"', 'd "e"'], None)
+    """
+    if '"' not in text:
+        return text.split(delimiter)
+    found, start, at, inside = [], 0, 0, False
+    while at < len(text):
+        mark = text[at]
+        if inside:
+            if mark == '"':
+                if text[at + 1 : at + 2] == '"':
+                    at += 1
+                else:
+                    inside = False
+        elif mark == '"' and at == start:
+            inside = True
+        elif mark == delimiter:
+            found.append(text[start:at])
+            start = at + 1
+        at += 1
+    return None if inside else [*found, text[start:]]
+
+
+def _value(cell: str) -> str:
+    if not cell.startswith('"'):
+        return cell
+    end = cell.rfind('"')
+    return cell[1:end].replace('""', '"') + cell[end + 1 :]
+
+
+def _cell(value: str, quoted: bool, delimiter: str) -> str:
+    if quoted or any(mark in value for mark in (delimiter, '"', "\r", "\n")):
+        return '"' + value.replace('"', '""') + '"'
+    return value
+
+
+def write(path: Path, header: list[str], rows: Iterator[tuple[Any, ...]]) -> None:
+    """Write a new CSV file in UTF-8, with commas."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows([as_text(value) for value in row] for row in rows)

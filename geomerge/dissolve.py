@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 
-from geomerge.attributes import Policy, Source, combine, whole_numbers
-from geomerge.coverage import Geometries, join
+from geomerge.attributes import Policy, combine, whole_numbers
+from geomerge.coverage import Geometries, Indices, join, make_valid, objects, present
 from geomerge.errors import InputError
-from geomerge.findings import Finding, collector
+from geomerge.findings import Finding, Notes
+from geomerge.lineage import Lineage, changes, last_changes, lineage, new_index
 from geomerge.plan import Parent, Plan
 from geomerge.progress import progress
-from geomerge.steps import final_names, final_parents, steps
+from geomerge.steps import Step, final_names, final_parents, steps
 
-Report = Callable[[Finding], None]
+OURS = ("change", "predecessors", "valid_from")
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def dissolve(
     policies: Mapping[str, Policy] | None = None,
     findings: list[Finding] | None = None,
 ) -> gpd.GeoDataFrame:
-    """Join the pieces of each new unit along their shared edges; a unit of one piece keeps its geometry object.
+    """Join the pieces of each new unit along their shared edges; one of a single piece keeps its geometry.
 
     Parameters
     ----------
@@ -68,189 +67,152 @@ def dissolve(
     levels
         Parent levels of the units, so that a new parent is written to its column.
     policies
-        How to combine each field where a new unit has several old ones: ``sum``, ``mean``, ``join``, ``Take``,
-        ``Constant``. Fields without a policy are kept where the old units agree, and dropped with a finding else.
+        How to combine each field where a new unit is not one old unit as a whole: ``sum``, ``mean``,
+        ``join``, ``Take``, ``Constant``. Fields without a policy are kept where the old units agree, else
+        dropped with a finding.
     findings
         List that collects what was noticed; without it, findings become warnings.
 
     Returns
     -------
     GeoDataFrame
-        The columns of the units (``code`` without units), then ``change``, ``predecessors`` (old codes, separated by
-        blanks), ``valid_from`` (ISO date of the last change of code or territory, empty where there was none), geometry.
-        The index is that of the largest predecessor; units without one of their own follow with new numbers.
+        The columns of the units (``code`` without units), then ``change``, ``predecessors`` (old codes,
+        separated by blanks), ``valid_from`` (ISO date of the last change of code or territory; that of the
+        old unit, or empty, where there was none), geometry. The index is that of the largest predecessor;
+        units without one of their own have new numbers (their code, where the index holds no numbers).
 
     Examples
     --------
     >>> import geopandas as gpd, shapely
     >>> table = gpd.GeoDataFrame(
-    ...     {"old_code": ["1", "2"], "new_code": ["9", "9"], "event": ["merge", "merge"], "kind": ["whole", "whole"]},
-    ...     geometry=[shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)], crs="EPSG:25832")
+    ...     {
+    ...         "old_code": ["1", "2"],
+    ...         "new_code": ["9", "9"],
+    ...         "event": ["merge", "merge"],
+    ...         "kind": ["whole", "whole"],
+    ...     },
+    ...     geometry=[shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)],
+    ...     crs="EPSG:25832",
+    ... )
     >>> new = dissolve(table)
     >>> new.code.item(), new.predecessors.item(), new.geometry.area.item()
     ('9', '1 2', 2.0)
     """
-    report = collector(findings)
-    _require_columns(pieces, ("old_code", "new_code", "event", "kind"))
+    notes = Notes()
     old = units if units is not None else _bare_units(pieces, code)
-    made = _Made(pieces, old, code)
-    rows = pd.DataFrame(
-        {column: _carried(column, made, (policies or {}).get(column), report) for column in made.attributes},
-        index=made.index,
-    )
+    _require_columns(pieces, old, [code, *filter(None, [name, *_level_columns(levels)])])
+    made = lineage(pieces, list(old[code]))
+    road = steps(plan, old[code]) if plan is not None else []
+    given = _from_plan(road, old, name, levels)
+    rows = pd.DataFrame({code: pd.Series(made.codes, dtype=old[code].dtype)})
+    for column in old.columns:
+        if column not in (code, old.geometry.name, *OURS):
+            policy = (policies or {}).get(column)
+            rows[column] = _carried(old[column], made, policy, given.get(column, {}), notes)
     if plan is not None:
-        _apply_plan(rows, plan, made, code, name, levels)
-    rows[code] = made.codes
-    rows["change"] = _changes(made, rows, name)
+        _label_parents(rows, made, old, levels, plan, notes)
+    notes.settle(findings)
+    rows["change"] = changes(made, _renamed(rows, made, old, name))
     rows["predecessors"] = made.predecessors
-    rows["valid_from"] = _valid_from(made, plan)
-    geometry = gpd.GeoSeries(made.geometry, index=made.index, crs=pieces.crs)
-    shape = old.geometry.name
-    table = gpd.GeoDataFrame(rows.assign(**{shape: geometry}), geometry=shape, crs=pieces.crs)
-    ours = ["change", "predecessors", "valid_from"]
-    return table[[*(c for c in old.columns if c != shape and c not in ours), *ours, shape]]
+    rows["valid_from"] = _valid_from(made, old, plan, road, code)
+    return _table(rows, pieces, made, old)
 
 
-def dissolve_level(units: gpd.GeoDataFrame, level: Level) -> gpd.GeoDataFrame:
+def dissolve_level(
+    units: gpd.GeoDataFrame, level: Level, *, findings: list[Finding] | None = None
+) -> gpd.GeoDataFrame:
     """Join units by their parent, on the edges of the units.
+
+    Parameters
+    ----------
+    units
+        The units.
+    level
+        The level.
+    findings
+        List that collects what was noticed; without it, findings become warnings.
 
     Returns
     -------
     GeoDataFrame
-        ``code`` (the level's name where it has no column), ``name``, ``units`` (how many), geometry; sorted by code.
+        ``code`` (the level's name where it has no column), ``name``, ``units`` (how many), geometry; sorted
+        by code.
 
     Examples
     --------
     >>> import geopandas as gpd, shapely
-    >>> units = gpd.GeoDataFrame({"code": ["1", "2"], "county": ["A", "A"]},
-    ...     geometry=[shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)], crs="EPSG:25832")
+    >>> units = gpd.GeoDataFrame(
+    ...     {"code": ["1", "2"], "county": ["A", "A"]},
+    ...     geometry=[shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)],
+    ...     crs="EPSG:25832",
+    ... )
     >>> dissolve_level(units, Level("county", "county"))[["code", "units"]].to_dict("records")
     [{'code': 'A', 'units': 2}]
     """
-    parents = units[level.column] if level.column else pd.Series(level.name, index=units.index)
-    labels = units[level.label] if level.label else parents
-    geometry = units.geometry.to_numpy()
-    usable = ~(shapely.is_missing(geometry) | shapely.is_empty(geometry))
-    rows = []
-    for parent in sorted(parents[usable].dropna().unique()):
-        members = (parents == parent).to_numpy() & usable
-        polygons = geometry[members]
-        invalid = ~shapely.is_valid(polygons)
-        polygons[invalid] = shapely.make_valid(polygons[invalid], method="structure", keep_collapsed=False)
-        rows.append((parent, labels[members].iloc[0], int(members.sum()), join(polygons)))
-    columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
-    data = {"code": list(columns[0]), "name": list(columns[1]), "units": list(columns[2])}
-    return gpd.GeoDataFrame(data, geometry=list(columns[3]), crs=units.crs)
+    if missing := [column for column in _level_columns([level]) if column not in units.columns]:
+        raise InputError(f"The units have no column {', '.join(missing)} for the level {level.name}.")
+    notes = Notes()
+    parents = (units[level.column] if level.column else pd.Series(level.name, index=units.index)).to_numpy()
+    labels = units[level.label].to_numpy() if level.label else parents
+    shapes = objects(list(units.geometry))
+    there = present(shapes)
+    if lost := int((there & pd.isna(parents)).sum()):
+        what = f"{lost} units have no parent and are in no {level.name}"
+        notes(Finding("should", "no parent", what, level.name, f"Fill in column {level.column}."))
+    rows = np.flatnonzero(there)
+    members = pd.Series(rows).groupby(parents[there], sort=True).indices
+    at = {parent: rows[found] for parent, found in members.items()}
+    notes.settle(findings)
+    data = {
+        "code": list(at),
+        "name": [labels[found[0]] for found in at.values()],
+        "units": [len(found) for found in at.values()],
+    }
+    joined = _joined(make_valid(shapes), [*at.values()], level.name)
+    return gpd.GeoDataFrame(data, geometry=gpd.GeoSeries(joined, crs=units.crs), crs=units.crs)
 
 
-class _Made:
-    """Which pieces and old units make up each new unit, in the order of their first predecessor."""
-
-    def __init__(self, pieces: gpd.GeoDataFrame, old: gpd.GeoDataFrame, code: str) -> None:
-        self.pieces, self.old, self.code = pieces, old, code
-        alive = pieces["new_code"].notna().to_numpy()
-        self.codes: list[str] = list(dict.fromkeys(pieces["new_code"][alive]))
-        position = {new: number for number, new in enumerate(self.codes)}
-        self.groups: list[list[int]] = [[] for _ in self.codes]
-        for row in np.flatnonzero(alive):
-            self.groups[position[pieces["new_code"].iat[row]]].append(int(row))
-        shapes = pieces.geometry.to_numpy()
-        self.areas = shapely.area(shapes)
-        self.old_areas = pd.Series(self.areas).groupby(pieces["old_code"].to_numpy()).sum()
-        self.geometry: Geometries = _joined(shapes, self.groups)
-        rows = dict(zip(old[code], old.index, strict=True))
-        self.sources = [self._sources(group, rows) for group in self.groups]
-        self.attributes = [column for column in old.columns if column not in (code, old.geometry.name)]
-        self.index = self._index(old)
-
-    def _sources(self, group: list[int], rows: Mapping[str, Any]) -> list[Source]:
-        """Return the old units of a new one, the largest share of territory first."""
-        found: dict[str, float] = {}
-        for row in group:
-            old_code = self.pieces["old_code"].iat[row]
-            if isinstance(old_code, str) and self.pieces["kind"].iat[row] != "correction":
-                found[old_code] = found.get(old_code, 0.0) + float(self.areas[row])
-        parts = {c for c, k in zip(self.pieces["old_code"], self.pieces["kind"], strict=True) if k == "part"}
-        share = {c: area / self.old_areas[c] if c in parts and self.old_areas[c] else 1.0 for c, area in found.items()}
-        ordered = sorted(found, key=lambda c: (-found[c], c))
-        return [Source(c, rows[c], share[c], found[c]) for c in ordered]
-
-    def _index(self, old: gpd.GeoDataFrame) -> pd.Index:
-        """Give each new unit the index of its largest predecessor, unless a larger piece of that one went elsewhere."""
-        heir: dict[Any, tuple[float, int]] = {}
-        for number, sources in enumerate(self.sources):
-            for source in sources[:1]:
-                continues = source.code == self.codes[number]
-                heir[source.row] = max(heir.get(source.row, (-1.0, 0)), (source.area + 1e18 * continues, number))
-        taken = {number: row for row, (_, number) in heir.items()}
-        fresh = iter(range(_next_number(old.index), _next_number(old.index) + len(self.codes)))
-        return pd.Index([taken[n] if n in taken else next(fresh) for n in range(len(self.codes))], name=old.index.name)
-
-    @property
-    def predecessors(self) -> list[str]:
-        return [" ".join(sorted(source.code for source in sources)) for sources in self.sources]
-
-    @property
-    def untouched(self) -> list[bool]:
-        """Whether each new unit is one old unit as a whole."""
-        return [len(s) == 1 and s[0].share == 1.0 for s in self.sources]
+def _joined(shapes: Geometries, groups: Sequence[Indices], what: str) -> Geometries:
+    return objects([join(shapes[group]) for group in progress(groups, what)])
 
 
-def _next_number(index: pd.Index) -> int:
-    numbers = pd.to_numeric(index.to_series(), errors="coerce")
-    return int(numbers.max()) + 1 if numbers.notna().any() else len(index)
+def _level_columns(levels: Sequence[Level]) -> list[str]:
+    return [column for level in levels for column in (level.column, level.label) if column is not None]
 
 
-def _joined(shapes: Geometries, groups: Sequence[Sequence[int]]) -> Geometries:
-    joined = [join(shapes[list(group)]) for group in progress(groups, "dissolve")]
-    return np.array([*joined, None], dtype=object)[:-1]
-
-
-def _require_columns(table: gpd.GeoDataFrame, columns: Sequence[str]) -> None:
-    if missing := [column for column in columns if column not in table.columns]:
+def _require_columns(pieces: gpd.GeoDataFrame, units: gpd.GeoDataFrame, columns: Sequence[str]) -> None:
+    if missing := [
+        column for column in ("old_code", "new_code", "event", "kind") if column not in pieces.columns
+    ]:
         raise InputError(f"The pieces have no column {', '.join(missing)}. Make them with geomerge.pieces.")
+    if missing := [column for column in columns if column not in units.columns]:
+        raise InputError(
+            f"The units have no column {', '.join(missing)}. They have {', '.join(map(str, units.columns))}."
+        )
 
 
 def _bare_units(pieces: gpd.GeoDataFrame, code: str) -> gpd.GeoDataFrame:
-    old = list(dict.fromkeys(pieces["old_code"].dropna()))
+    old = list(dict.fromkeys(pieces["old_code"].dropna())) if "old_code" in pieces.columns else []
     return gpd.GeoDataFrame({code: old}, geometry=gpd.GeoSeries([None] * len(old), crs=pieces.crs))
 
 
-def _carried(column: str, made: _Made, policy: Policy | None, report: Report) -> pd.Series:
-    values = made.old[column].to_dict()
-    carried = [
-        (values[sources[0].row] if alone else combine(column, values, sources, policy, new, report))
-        if sources else None
-        for new, sources, alone in zip(made.codes, made.sources, made.untouched, strict=True)
-    ]  # fmt: skip
-    result = pd.Series(carried, index=made.index, dtype=object)
-    before = made.old[column]
-    if policy == "sum" and pd.api.types.is_integer_dtype(before.dtype) and result.notna().all():
-        kept = {source.row for sources in made.sources for source in sources}
-        return whole_numbers(result, float(before[list(kept)].sum())).astype(before.dtype)
-    try:
-        return result.astype(before.dtype)
-    except (TypeError, ValueError):  # an integer column that now has an empty value
-        return result.astype("Int64") if pd.api.types.is_integer_dtype(before.dtype) else result
-
-
-def _apply_plan(
-    rows: pd.DataFrame, plan: Plan, made: _Made, code: str, name: str | None, levels: Sequence[Level]
-) -> None:
-    """Write the names and parents that the plan gives, and the labels of the parents."""
-    road = steps(plan, made.old[code])
-    at = dict(zip(made.codes, made.index, strict=True))
-    if name is not None:
-        for new, given in final_names(road).items():
-            if new in at:
-                rows.loc[at[new], name] = given
-    columns = {level.name: level for level in levels if level.column}
+def _from_plan(
+    road: Sequence[Step], old: gpd.GeoDataFrame, name: str | None, levels: Sequence[Level]
+) -> dict[str, dict[str, str]]:
+    """Return what the plan says of new units, by column and code: their names and parents."""
+    given: dict[str, dict[str, str]] = {name: final_names(road)} if name is not None else {}
+    columns = {level.name: level.column for level in levels if level.column is not None}
     for new, parent in final_parents(road).items():
-        for level_name, parent_code in _by_level(parent, list(columns)).items():
-            if new in at and level_name in columns:
-                rows.loc[at[new], columns[level_name].column] = parent_code
-    for level in columns.values():
-        _label_parents(rows, made.old, level, plan, next(iter(columns)))
+        for level, parent_code in _by_level(parent, list(columns)).items():
+            if level in columns:
+                given.setdefault(columns[level], {})[new] = parent_code
+    for column in given:
+        if given[column] and pd.api.types.is_numeric_dtype(old[column].dtype):
+            raise InputError(
+                f"Column {column} of the units holds numbers, but the plan gives text such as "
+                f"{next(iter(given[column].values()))}. Convert the column to text."
+            )
+    return given
 
 
 def _by_level(parent: Parent, levels: Sequence[str]) -> dict[str, str]:
@@ -259,51 +221,105 @@ def _by_level(parent: Parent, levels: Sequence[str]) -> dict[str, str]:
     return {levels[0]: parent} if levels else {}
 
 
-def _label_parents(rows: pd.DataFrame, old: gpd.GeoDataFrame, level: Level, plan: Plan, first_level: str) -> None:
-    if level.label is None or level.column is None:
-        return
-    known = dict(zip(old[level.column], old[level.label], strict=True))
-    known |= {p.code: p.name for p in plan.parents if (p.level or first_level) == level.name}
-    rows[level.label] = rows[level.column].map(known).astype(old[level.label].dtype)
-
-
-def _changes(made: _Made, rows: pd.DataFrame, name: str | None) -> list[str]:
-    old_names = dict(zip(made.old[made.code], made.old[name], strict=True)) if name else {}
-    corrected = set(made.pieces.loc[made.pieces["kind"] == "correction", ["old_code", "new_code"]].stack())
-    found = []
-    for new, index, sources in zip(made.codes, made.index, made.sources, strict=True):
-        whole = [source for source in sources if source.share == 1.0]
-        continues = any(source.code == new for source in sources)
-        if not sources:
-            change = "created"
-        elif len(whole) > 1:
-            change = "merged"
-        elif len(sources) == 1 and whole:
-            change = _alone(new, sources[0], corrected, bool(name) and rows.loc[index, name] != old_names[sources[0].code])
-        elif whole or continues or len(sources) > 1:
-            change = "adjusted"
+def _carried(
+    before: pd.Series, made: Lineage, policy: Policy | None, given: Mapping[str, str], notes: Notes
+) -> pd.Series:
+    """Return a column of the new units: what the plan gives, else the old value, else several combined."""
+    values = before.tolist()
+    carried: list[Any] = []
+    for new, sources, untouched in zip(made.codes, made.sources, made.untouched, strict=True):
+        if new in given:
+            carried.append(given[new])
+        elif not sources:
+            carried.append(None)
+        elif untouched:
+            carried.append(values[sources[0].row])
         else:
-            change = "split"
-        found.append(change)
-    return found
+            carried.append(combine(str(before.name), values, sources, policy, new, notes))
+    if policy == "sum" and pd.api.types.is_integer_dtype(before.dtype):
+        _keep_whole(carried, made)
+    return _as_before(carried, before)
 
 
-def _alone(new: str, source: Source, corrected: set[str], other_name: bool) -> str:
-    if source.code != new:
-        return "renumbered"
-    if other_name:
-        return "renamed"
-    return "corrected" if new in corrected else "unchanged"
+def _keep_whole(carried: list[Any], made: Lineage) -> None:
+    """Round shared out figures so that those of each family of units still have the same total."""
+    for family in made.families:
+        known = [position for position in family if not pd.isna(carried[position])]
+        if any(isinstance(carried[position], float) for position in known):
+            rounded = whole_numbers([carried[position] for position in known])
+            for position, figure in zip(known, rounded, strict=True):
+                carried[position] = figure
 
 
-def _valid_from(made: _Made, plan: Plan | None) -> list[str]:
-    """Return the date of the last event on each new unit; a correction is no change of the unit."""
-    if plan is None:
-        return [""] * len(made.codes)
-    dates: dict[str, dt.date] = {event.label(): plan.date_of(event) for event in plan.events if event.kind != "correct"}
-    last: dict[str, str] = {}
-    for new, labels in zip(made.pieces["new_code"], made.pieces["event"], strict=True):
-        for label in filter(None, labels.split("; ")):
-            if isinstance(new, str) and label in dates:
-                last[new] = max(last.get(new, ""), dates[label].isoformat())
-    return [last.get(code, "") for code in made.codes]
+def _as_before(carried: list[Any], before: pd.Series) -> pd.Series:
+    """Return values with the type of the column they come from, or the nearest one that holds them."""
+    result = pd.Series(carried, dtype=object)
+    known = result.dropna()
+    if pd.api.types.is_integer_dtype(before.dtype) and not all(value == int(value) for value in known):
+        return result.astype("Float64" if len(known) < len(result) else "float64")
+    if len(known) < len(result) and isinstance(before.dtype, np.dtype):  # without room for an empty value
+        if before.dtype.kind == "b":
+            return result.astype("boolean")
+        if before.dtype.kind in "iu":
+            return result.astype("Int64")
+    return result.astype(before.dtype)
+
+
+def _label_parents(
+    rows: pd.DataFrame,
+    made: Lineage,
+    old: gpd.GeoDataFrame,
+    levels: Sequence[Level],
+    plan: Plan,
+    notes: Notes,
+) -> None:
+    """Write the names of parents where the parent of a unit is another one than before."""
+    first = next((level.name for level in levels if level.column), None)
+    for level in levels:
+        if level.label is None or level.column is None:
+            continue
+        known = dict(zip(old[level.column], old[level.label], strict=True))
+        known |= {
+            parent.code: parent.name for parent in plan.parents if (parent.level or first) == level.name
+        }
+        before = old[level.column].tolist()
+        labels = rows[level.label].tolist()
+        for position, parent in enumerate(rows[level.column]):
+            sources = made.sources[position]
+            if pd.isna(parent) or (made.untouched[position] and parent == before[sources[0].row]):
+                continue
+            labels[position] = known.get(parent)
+            if parent not in known:
+                what = f"The {level.name} {parent} has no name"
+                notes(Finding("should", "no name", what, "plan", "Add it to parents of the plan."))
+        rows[level.label] = pd.Series(labels, dtype=old[level.label].dtype)
+
+
+def _renamed(rows: pd.DataFrame, made: Lineage, old: gpd.GeoDataFrame, name: str | None) -> list[bool]:
+    if name is None:
+        return [False] * len(made.codes)
+    before, after = old[name].tolist(), rows[name].tolist()
+    return [
+        bool(sources) and str(after[position]) != str(before[sources[0].row])
+        for position, sources in enumerate(made.sources)
+    ]
+
+
+def _valid_from(
+    made: Lineage, old: gpd.GeoDataFrame, plan: Plan | None, road: Sequence[Step], code: str
+) -> list[str]:
+    known = old["valid_from"] if "valid_from" in old.columns else pd.Series("", index=old.index)
+    before = dict(zip(old[code], known.where(known.notna(), "").astype(str), strict=True))
+    dates = before if plan is None else last_changes(road, before)
+    return [dates.get(new, "") for new in made.codes]
+
+
+def _table(
+    rows: pd.DataFrame, pieces: gpd.GeoDataFrame, made: Lineage, old: gpd.GeoDataFrame
+) -> gpd.GeoDataFrame:
+    shape = old.geometry.name
+    joined = _joined(objects(list(pieces.geometry)), made.groups, "dissolve")
+    rows.index = new_index(made, old.index)
+    geometry = gpd.GeoSeries(joined, index=rows.index, crs=pieces.crs)
+    table = gpd.GeoDataFrame(rows.assign(**{shape: geometry}), geometry=shape, crs=pieces.crs)
+    return table[[*(c for c in old.columns if c != shape and c not in OURS), *OURS, shape]]

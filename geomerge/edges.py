@@ -9,82 +9,71 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from geomerge.coverage import edges_of, objects
+
 KEPT, REMOVED, NEW = "kept", "removed", "new"
+SIDES = ("left_old", "right_old", "left_new", "right_new")
 
 
 def boundary_lines(
     pieces: gpd.GeoDataFrame, *, parents: Sequence[tuple[str, pd.Series]] = ()
 ) -> gpd.GeoDataFrame:
-    """Return the lines between pieces: ``kept`` (a border before and after), ``removed`` (before), ``new`` (after).
+    """Return the lines between pieces: ``kept`` (borders before and after), ``removed`` (before), ``new``.
 
     Parameters
     ----------
     pieces
         Table made by :func:`geomerge.pieces`.
     parents
-        Levels from the lowest to the highest, each with the parent by new code; a line is of the highest level it
-        divides.
+        Levels from the lowest to the highest, each with the parent by new code; a line is of the highest
+        level it divides.
 
     Returns
     -------
     GeoDataFrame
-        ``status``, ``level`` (``unit`` or the name of a level; ``outer`` where one side has no unit), ``left_old``,
-        ``right_old``, ``left_new``, ``right_new`` (empty outside), ``length`` in CRS units, geometry (LineString or
-        MultiLineString). Left and right are ordered by code, not by the direction of the line.
+        ``status``, ``level`` (``unit`` or the name of a level; ``outer`` where one side has no unit: after
+        the change, or before it where the line is removed), ``left_old``, ``right_old``, ``left_new``,
+        ``right_new`` (empty outside), ``length`` in CRS units, geometry (LineString or MultiLineString). Left
+        and right are ordered by code, not by the direction of the line.
 
     Examples
     --------
     >>> import geopandas as gpd, shapely
     >>> table = gpd.GeoDataFrame(
     ...     {"old_code": ["1", "2"], "new_code": ["9", "9"]},
-    ...     geometry=[shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)], crs="EPSG:25832")
+    ...     geometry=[shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)],
+    ...     crs="EPSG:25832",
+    ... )
     >>> lines = boundary_lines(table)
     >>> lines[["status", "level", "left_old", "right_old"]].values.tolist()
     [['kept', 'outer', '', '1'], ['kept', 'outer', '', '2'], ['removed', 'unit', '1', '2']]
     """
-    segments, first, second = _edges(pieces.geometry.to_numpy())
-    old = np.append(pieces["old_code"].fillna("").to_numpy(dtype=object), "")
-    new = np.append(pieces["new_code"].fillna("").to_numpy(dtype=object), "")
+    edges = edges_of(objects(list(pieces.geometry)))
+    old = np.array([*pieces["old_code"].fillna(""), ""], dtype=object)  # the last is for outside
+    new = np.array([*pieces["new_code"].fillna(""), ""], dtype=object)
+    first, second = edges.first, edges.second
     table = pd.DataFrame(
-        {"left_old": old[first], "right_old": old[second], "left_new": new[first], "right_new": new[second]}
+        dict(zip(SIDES, (old[first], old[second], new[first], new[second]), strict=True)), dtype=object
     )
-    swap = (table["left_old"] + "|" + table["left_new"]) > (table["right_old"] + "|" + table["right_new"])
-    sides = ["left_old", "right_old", "left_new", "right_new"]
-    table.loc[swap, sides] = table.loc[swap, ["right_old", "left_old", "right_new", "left_new"]].to_numpy()
+    swap = (table["left_old"] + "\0" + table["left_new"]) > (table["right_old"] + "\0" + table["right_new"])
+    table.loc[swap, list(SIDES)] = table.loc[
+        swap, ["right_old", "left_old", "right_new", "left_new"]
+    ].to_numpy()
     before, after = table["left_old"] != table["right_old"], table["left_new"] != table["right_new"]
     table["status"] = np.select([before & after, before], [KEPT, REMOVED], NEW)
     table["level"] = _levels(table, parents)
-    table = table[before | after]
+    borders = table[before | after]
+    columns = ["status", "level", *SIDES]
     rows, lines = [], []
-    for key, positions in table.groupby(["status", "level", *sides]).indices.items():
+    for key, positions in borders.groupby(columns).indices.items():
         rows.append(key)
-        lines.append(shapely.line_merge(shapely.multilinestrings(segments[table.index[positions]])))
+        lines.append(shapely.line_merge(shapely.multilinestrings(edges.segments[borders.index[positions]])))
+    geometry = gpd.GeoSeries(objects(lines), crs=pieces.crs)
     found = gpd.GeoDataFrame(
-        pd.DataFrame(rows, columns=["status", "level", *sides]), geometry=gpd.GeoSeries(lines, crs=pieces.crs)
+        pd.DataFrame(rows, columns=columns, dtype=object), geometry=geometry, crs=pieces.crs
     )
-    found.insert(6, "length", found.geometry.length)
+    found.insert(len(columns), "length", shapely.length(objects(lines)))
     return found
-
-
-def _edges(polygons: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return each distinct edge once, with the positions of the polygons on its two sides (-1 where there is none)."""
-    parts, owner = shapely.get_parts(polygons, return_index=True)
-    rings, ring_part = shapely.get_rings(parts, return_index=True)
-    coordinates, ring = shapely.get_coordinates(rings, return_index=True)
-    same = ring[1:] == ring[:-1]
-    start, end = coordinates[:-1][same], coordinates[1:][same]
-    holder = owner[ring_part[ring[:-1][same]]]
-    backwards = (start[:, 0] > end[:, 0]) | ((start[:, 0] == end[:, 0]) & (start[:, 1] > end[:, 1]))
-    start[backwards], end[backwards] = end[backwards].copy(), start[backwards].copy()
-    edges = np.column_stack([start, end])
-    order = np.lexsort(edges.T[::-1])
-    edges, holder = edges[order], holder[order]
-    fresh = np.ones(len(edges), dtype=bool)
-    fresh[1:] = (edges[1:] != edges[:-1]).any(axis=1)
-    at = np.flatnonzero(fresh)
-    following = np.minimum(at + 1, len(edges) - 1)
-    second = np.where(~fresh[following], holder[following], -1)
-    return shapely.linestrings(edges[at].reshape(-1, 2, 2)), holder[at], second
 
 
 def _levels(table: pd.DataFrame, parents: Sequence[tuple[str, pd.Series]]) -> pd.Series:
@@ -92,8 +81,8 @@ def _levels(table: pd.DataFrame, parents: Sequence[tuple[str, pd.Series]]) -> pd
     for name, parent in parents:
         left, right = table["left_new"].map(parent), table["right_new"].map(parent)
         level[left.notna() & right.notna() & (left != right)] = name
-    outer = ((table["left_old"] == "") & (table["left_new"] == "")) | (
-        (table["right_old"] == "") & (table["right_new"] == "")
-    )
-    level[outer] = "outer"
+    removed = table["status"] == REMOVED
+    outer = (table["left_new"] == "") | (table["right_new"] == "")
+    outer_before = (table["left_old"] == "") | (table["right_old"] == "")
+    level[outer.where(~removed, outer_before)] = "outer"
     return level

@@ -5,9 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import geopandas as gpd
+import shapely
 from shapely.geometry.base import BaseGeometry
 
 from geomerge.errors import Blocked
@@ -90,8 +91,69 @@ class GeomergeWarning(UserWarning):
     """A finding that nobody collects."""
 
 
-def collector(findings: list[Finding] | None) -> Callable[[Finding], None]:
+Report = Callable[[Finding], None]
+
+
+def collector(findings: list[Finding] | None) -> Report:
     """Return where findings go: into the list, or out as warnings where there is none."""
     if findings is None:
         return lambda finding: warnings.warn(str(finding), GeomergeWarning, stacklevel=3)
     return findings.append
+
+
+class Notes:
+    """Findings of one piece of work in the order they are made; an instance is called with each of them.
+
+    Parameters
+    ----------
+    unit
+        Unit of length, for the texts of findings.
+
+    Examples
+    --------
+    >>> notes = Notes("m")
+    >>> notes(Finding("should", "sliver", f"{notes.area(12.5)} are narrow"))
+    >>> notes.found[0].what, notes.area(2_500_000), notes.length(0.25)
+    ('12.500 m² are narrow', '2.500 km²', '0.250 m')
+    """
+
+    def __init__(self, unit: str = "m") -> None:
+        self.unit = unit
+        self.found: list[Finding] = []
+
+    def __call__(self, finding: Finding) -> None:
+        if (
+            finding.geometry is not None or finding not in self.found
+        ):  # said once where several cuts share a fault
+            self.found.append(finding)
+
+    def area(self, value: float) -> str:
+        """Return an area as text."""
+        if self.unit != "m":
+            return f"{value:.3f} square {self.unit}"
+        return f"{value / 1e6:.3f} km²" if abs(value) >= 1e5 else f"{value:.3f} m²"
+
+    def length(self, value: float) -> str:
+        """Return a length as text."""
+        return f"{value:.3f} {self.unit}"
+
+    def settle(self, findings: list[Finding] | None) -> None:
+        """Hand all findings over, to the list or as warnings; raise Blocked if one of them blocks."""
+        if findings is not None:
+            findings.extend(self.found)
+        require(self.found)
+        if findings is None:
+            for finding in self.found:
+                warnings.warn(str(finding), GeomergeWarning, stacklevel=3)
+
+
+def place(point: Any) -> str:
+    """Return the coordinates of a point as text.
+
+    Examples
+    --------
+    >>> import shapely
+    >>> place(shapely.Point(1, 2.5))
+    '1.000 2.500'
+    """
+    return f"{shapely.get_x(point):.3f} {shapely.get_y(point):.3f}"

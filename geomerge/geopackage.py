@@ -1,65 +1,116 @@
-"""GeoPackages in place: rows of a copied file are updated by SQL, everything else in it stays byte for byte."""
+"""GeoPackages in place: rows of a copied file are updated by SQL, everything else in it stays."""
 
 from __future__ import annotations
 
+import datetime as dt
+import math
+import re
+import shutil
 import sqlite3
-import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import shapely
 
+from geomerge.arrow import unusual_type
+from geomerge.blob import blob, bound_at, is_empty
 from geomerge.errors import LayerError
+from geomerge.revision import Revision, require_width
 
-ENVELOPE_BYTES = (0, 32, 48, 48, 64)
+STRAIGHT_TYPES = frozenset(["POINT", "LINESTRING", "MULTIPOINT", "MULTILINESTRING"])
+PATIENCE = 5.0  # seconds to wait for another program
 
 
 @contextmanager
 def open_file(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a GeoPackage for changes, with the functions its triggers call; commit at the end, roll back on errors."""
-    connection = sqlite3.connect(path, isolation_level=None)
-    bounds = {"ST_MinX": 0, "ST_MinY": 1, "ST_MaxX": 2, "ST_MaxY": 3}
-    for name, position in bounds.items():
-        connection.create_function(name, 1, _bound(position), deterministic=True)
-    connection.create_function("ST_IsEmpty", 1, _is_empty, deterministic=True)
+    """Open a GeoPackage for changes, with the functions its triggers call; commit at the end, or not at all."""
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)) as connection:
+        bounds = {"ST_MinX": 0, "ST_MaxX": 1, "ST_MinY": 2, "ST_MaxY": 3}
+        for name, position in bounds.items():
+            connection.create_function(name, 1, bound_at(position), deterministic=True)
+        connection.create_function("ST_IsEmpty", 1, is_empty, deterministic=True)
+        try:
+            connection.execute("PRAGMA trusted_schema = ON")  # or else triggers may not call them
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            raise LayerError(
+                f"{path} cannot be changed: {error}. Free the disk, or close it in other programs."
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise LayerError(
+                f"{path} cannot be changed: {error}. Correct the row it names in the source."
+            ) from error
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a GeoPackage for reading, as it stands: with its write-ahead log, and where its folder cannot be written.
+
+    Raises
+    ------
+    LayerError
+        If another program holds it, or it is damaged.
+    """
+    uri = path.resolve().as_uri()
+    log = path.with_name(f"{path.name}-wal")
+    pending = log.exists() and log.stat().st_size > 0
     try:
-        connection.execute("BEGIN IMMEDIATE")
-        yield connection
-        connection.execute("COMMIT")
-    finally:
-        connection.close()
+        with closing(sqlite3.connect(f"{uri}?mode=ro", uri=True, timeout=PATIENCE)) as connection:
+            if _answers(connection):
+                yield connection
+                return
+        if not pending:  # a finished file whose folder cannot hold the locks of a log
+            with closing(sqlite3.connect(f"{uri}?immutable=1", uri=True)) as connection:
+                _answers(connection)
+                yield connection
+            return
+        with tempfile.TemporaryDirectory(prefix="geomerge-") as folder:
+            copy = Path(shutil.copyfile(path, Path(folder) / path.name))
+            shutil.copyfile(log, Path(folder) / log.name)
+            with closing(sqlite3.connect(copy)) as connection:
+                yield connection
+    except sqlite3.OperationalError as error:
+        raise LayerError(
+            f"{path} cannot be read: {error}. Close it in other programs, and try again."
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise LayerError(f"{path} is damaged: {error}. Get a fresh copy of it.") from error
+
+
+def _answers(connection: sqlite3.Connection) -> bool:
+    """Start to read, so that none can lock the file; return False if its folder would have to be written."""
+    try:
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        if "unable to open" in str(error) or "readonly" in str(error):
+            return False
+        raise
+    return True
 
 
 def copy_file(source: Path, target: Path) -> None:
     """Copy a GeoPackage as its readers see it, with what still stands in its write-ahead log."""
-    uri = f"{source.resolve().as_uri()}?mode=ro"
-    try:
-        with sqlite3.connect(uri, uri=True, timeout=5) as old, sqlite3.connect(target) as new:
-            old.backup(new)
-        new.close()
-        old.close()
-    except sqlite3.OperationalError as error:
-        raise LayerError(
-            f"{source} cannot be copied: {error}. Close it in other programs, and see that its folder can be written."
-        ) from error
-    except sqlite3.DatabaseError as error:
-        raise LayerError(f"{source} is damaged: {error}. Get a fresh copy of it.") from error
+    with opened(source) as old:
+        try:
+            with closing(sqlite3.connect(target)) as new:
+                old.backup(new)
+                new.execute(
+                    "PRAGMA journal_mode = DELETE"
+                )  # one file, that also opens where nothing can be written
+        except sqlite3.OperationalError as error:
+            raise LayerError(
+                f"{target} cannot be written: {error}. Free the disk, or choose another folder."
+            ) from error
 
 
-def revise(
-    connection: sqlite3.Connection,
-    table: str,
-    *,
-    changed: Mapping[str, pd.Series],
-    geometry: pd.Series,
-    removed: Sequence[int],
-    added: Mapping[int, int],
-    changed_at: str,
-) -> None:
+def revise(connection: sqlite3.Connection, table: str, revision: Revision, *, changed_at: str) -> None:
     """Change rows of one table.
 
     Parameters
@@ -68,155 +119,184 @@ def revise(
         Opened by :func:`open_file`.
     table
         Name of the table.
-    changed
-        New values by column, each a series by row number (fid).
-    geometry
-        New geometries by row number, in the CRS of the table.
-    removed
-        Row numbers to delete.
-    added
-        Row numbers to add, each with that of the row it is first copied from.
+    revision
+        What changes, by row number (fid).
     changed_at
         Time to write to ``gpkg_contents``, so that the same input gives the same bytes.
     """
+    declared = _columns(connection, table)
     fid = _key(connection, table)
-    columns = [name for name in _columns(connection, table) if name != fid]
-    listed = ", ".join(map(quoted, columns))
-    for new, like in added.items():
-        connection.execute(
-            f"INSERT INTO {quoted(table)} ({quoted(fid)}, {listed}) SELECT ?, {listed} FROM {quoted(table)} "
-            f"WHERE {quoted(fid)} = ?",
-            (new, like),
-        )
-    for column, values in changed.items():
-        _update(connection, table, fid, column, zip(values.index.tolist(), map(_plain, values), strict=True))
-    if len(geometry):
-        _update_geometry(connection, table, fid, geometry)
-    connection.executemany(f"DELETE FROM {quoted(table)} WHERE {quoted(fid)} = ?", [(int(row),) for row in removed])
+    if strange := [name for name in revision.changed if name not in declared]:
+        raise LayerError(f"Table {table} has no column {', '.join(strange)}. It has {', '.join(declared)}.")
+    named = [
+        *revision.removed,
+        *revision.added.values(),
+        *revision.cells.keys(),
+        *map(int, revision.geometry.index),
+    ]
+    _require_rows(connection, table, fid, set(named) - set(revision.added))
+    listed = ", ".join(quoted(name) for name in declared if name != fid)
+    connection.executemany(
+        f"INSERT INTO {quoted(table)} ({quoted(fid)}, {listed}) SELECT ?, {listed} FROM {quoted(table)} "
+        f"WHERE {quoted(fid)} = ?",
+        [(int(new), int(like)) for new, like in revision.added.items()],
+    )
+    cells = revision.cells
+    for column in revision.changed:
+        values = [
+            (stored(new[column], declared[column], column, table), row)
+            for row, new in cells.items()
+            if column in new
+        ]
+        _update(connection, table, fid, column, values)
+    if len(revision.geometry):
+        _update_geometry(connection, table, fid, revision)
+    connection.executemany(
+        f"DELETE FROM {quoted(table)} WHERE {quoted(fid)} = ?", [(int(row),) for row in revision.removed]
+    )
     connection.execute(
         "UPDATE gpkg_contents SET last_change = ? WHERE lower(table_name) = lower(?)", (changed_at, table)
     )
 
 
+def _require_rows(connection: sqlite3.Connection, table: str, fid: str, rows: set[int]) -> None:
+    query = f"SELECT 1 FROM {quoted(table)} WHERE {quoted(fid)} = ?"
+    for row in sorted(rows):
+        if connection.execute(query, (int(row),)).fetchone() is None:
+            raise LayerError(f"Table {table} has no row {row}. Keep the index of the layer read.")
+
+
 def _update(
-    connection: sqlite3.Connection, table: str, fid: str, column: str, values: Iterable[tuple[int, Any]]
+    connection: sqlite3.Connection, table: str, fid: str, column: str, values: Sequence[tuple[Any, int]]
 ) -> None:
-    connection.executemany(
-        f"UPDATE {quoted(table)} SET {quoted(column)} = ? WHERE {quoted(fid)} = ?", [(v, f) for f, v in values]
-    )
+    connection.executemany(f"UPDATE {quoted(table)} SET {quoted(column)} = ? WHERE {quoted(fid)} = ?", values)
 
 
-def _update_geometry(connection: sqlite3.Connection, table: str, fid: str, geometry: pd.Series) -> None:
-    column, kind, srs = connection.execute(
-        "SELECT column_name, geometry_type_name, srs_id FROM gpkg_geometry_columns WHERE lower(table_name) = lower(?)",
+def _update_geometry(connection: sqlite3.Connection, table: str, fid: str, revision: Revision) -> None:
+    """Write new geometries; a declared type that they do not fit is widened."""
+    column, kind, srs, z = connection.execute(
+        "SELECT column_name, geometry_type_name, srs_id, z FROM gpkg_geometry_columns "
+        "WHERE lower(table_name) = lower(?)",
         (table,),
     ).fetchone()
-    shapes = geometry.to_numpy()
-    if kind.upper() == "MULTIPOLYGON":
+    shapes = revision.geometry.to_numpy()
+    if kind.upper().startswith("MULTI"):
         shapes = np.array([_multi(shape) for shape in shapes], dtype=object)
-    elif kind.upper() == "POLYGON" and (shapely.get_type_id(shapes) == 6).any():
-        connection.execute(
-            "UPDATE gpkg_geometry_columns SET geometry_type_name = 'GEOMETRY' WHERE lower(table_name) = lower(?)",
-            (table,),
-        )
-    rows = zip(geometry.index.tolist(), [blob(shape, srs) for shape in shapes], strict=True)
-    _update(connection, table, fid, column, rows)
-    xmin, ymin, xmax, ymax = (float(bound) for bound in shapely.total_bounds(shapes))
-    connection.execute(
-        "UPDATE gpkg_contents SET min_x = min(min_x, ?), min_y = min(min_y, ?), max_x = max(max_x, ?), "
-        "max_y = max(max_y, ?) WHERE lower(table_name) = lower(?)",
-        (xmin, ymin, xmax, ymax, table),
+    kinds = {shape.geom_type.upper() for shape in shapes if shape is not None}
+    wider = (
+        "GEOMETRY"
+        if kinds - {kind.upper()} and kind.upper() not in ("GEOMETRY", "GEOMETRYCOLLECTION")
+        else kind
     )
-
-
-def add_table(connection: sqlite3.Connection, create: str, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Create a plain table, registered as attributes, and fill it."""
-    connection.execute(create)
-    for row in rows:
-        marks = ", ".join("?" for _ in row)
+    heights = 2 if z == 0 and shapely.has_z(shapes).any() else z
+    if (wider, heights) != (kind, z):
         connection.execute(
-            f"INSERT INTO {quoted(name)} ({', '.join(map(quoted, row))}) VALUES ({marks})", list(row.values())
+            "UPDATE gpkg_geometry_columns SET geometry_type_name = ?, z = ? WHERE lower(table_name) = lower(?)",
+            (wider, heights, table),
         )
-
-
-def register_attributes(connection: sqlite3.Connection, name: str, changed_at: str) -> None:
-    """List a table in ``gpkg_contents``, as readers expect of tables without geometry."""
-    connection.execute(
-        "INSERT OR REPLACE INTO gpkg_contents (table_name, data_type, identifier, last_change) VALUES (?, ?, ?, ?)",
-        (name, "attributes", name, changed_at),
-    )
+    blobs = [blob(shape, srs) for shape in shapes]
+    _update(connection, table, fid, column, list(zip(blobs, map(int, revision.geometry.index), strict=True)))
+    bounds = [float(bound) for bound in shapely.total_bounds(shapes)]
+    if not any(map(math.isnan, bounds)):
+        connection.execute(
+            "UPDATE gpkg_contents SET min_x = min(coalesce(min_x, ?1), ?1), min_y = min(coalesce(min_y, ?2), ?2), "
+            "max_x = max(coalesce(max_x, ?3), ?3), max_y = max(coalesce(max_y, ?4), ?4) "
+            "WHERE lower(table_name) = lower(?5)",
+            (*bounds, table),
+        )
 
 
 def quoted(name: str) -> str:
-    """Return a name as an SQL identifier; names are data and may hold anything."""
+    """Return a name as an SQL identifier; names are data and may hold anything.
+
+    Examples
+    --------
+    >>> print(quoted('parcels "2017"'))
+    "parcels ""2017\"""
+    """
     return '"' + name.replace('"', '""') + '"'
 
 
-def blob(shape: Any, srs: int) -> bytes:
-    """Return a geometry as a GeoPackage blob: header with envelope, then ISO WKB.
-
-    Source: OGC 12-128r18, clause 2.1.3.
-    """
-    empty = bool(shapely.is_empty(shape))
-    envelope = b"" if empty else struct.pack("<4d", *(shape.bounds[i] for i in (0, 2, 1, 3)))
-    flags = 1 | (0 if empty else 1 << 1) | (empty << 4)
-    return b"GP" + struct.pack("<BBi", 0, flags, srs) + envelope + shapely.to_wkb(shape, flavor="iso")
-
-
-def wkb_of(data: bytes) -> bytes:
-    """Return the WKB inside a GeoPackage blob."""
-    return data[8 + ENVELOPE_BYTES[(data[3] >> 1) & 7] :]
-
-
-def curved(path: Path, table: str) -> bool:
-    """Return whether a table holds curves, by the type in the WKB of its blobs."""
-    with sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True) as connection:
+def unusual(path: Path, table: str) -> str | None:
+    """Return ``curves`` or ``measures`` if a table holds some, by the types in the WKB of its blobs."""
+    with opened(path) as connection:
         found = connection.execute(
-            "SELECT column_name FROM gpkg_geometry_columns WHERE lower(table_name) = lower(?)", (table,)
+            "SELECT column_name, geometry_type_name, m FROM gpkg_geometry_columns WHERE lower(table_name) = lower(?)",
+            (table,),
         ).fetchone()
         if found is None:
-            return False
+            return None
+        column, kind, measured = found
+        if kind.upper() in STRAIGHT_TYPES and not measured:
+            return None
         heads = connection.execute(
-            f"SELECT substr({quoted(found[0])}, 1, 77) FROM {quoted(table)} WHERE {quoted(found[0])} IS NOT NULL"
+            f"SELECT DISTINCT substr({quoted(column)}, 1, 4), "
+            f"substr({quoted(column)}, 9 + {_ENVELOPE_SQL.format(quoted(column))}, 5) "
+            f"FROM {quoted(table)} WHERE {quoted(column)} IS NOT NULL"
         )
-        result = any(_type_of(head[0]) % 1000 in range(8, 15) for head in heads)
-    connection.close()
-    return result
+        return unusual_type(head[1] for head in heads)
 
 
-def _type_of(head: bytes) -> int:
-    wkb = wkb_of(head)
-    return int.from_bytes(wkb[1:5], "little" if wkb[0] else "big") & 0xFFFF if len(wkb) >= 5 else 0
-
-
-def _bound(position: int) -> Any:
-    def bound(data: bytes | None) -> float | None:
-        return None if data is None else float(shapely.from_wkb(wkb_of(data)).bounds[position])
-
-    return bound
-
-
-def _is_empty(data: bytes | None) -> int | None:
-    return None if data is None else (data[3] >> 4) & 1
+_ENVELOPE_SQL = (  # bytes of the envelope, by the fourth byte of the header
+    "CASE (instr('0123456789ABCDEF', substr(hex(substr({0}, 4, 1)), 2, 1)) - 1) / 2 "
+    "WHEN 1 THEN 32 WHEN 2 THEN 48 WHEN 3 THEN 48 WHEN 4 THEN 64 ELSE 0 END"
+)
 
 
 def _multi(shape: Any) -> Any:
-    return shapely.multipolygons([shape]) if shapely.get_type_id(shape) == 3 else shape
+    if shape is None:
+        return None
+    makers = {1: shapely.multilinestrings, 3: shapely.multipolygons}
+    maker = makers.get(int(shapely.get_type_id(shape)))
+    return maker([shape]) if maker is not None else shape
 
 
-def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
-    return [row[1] for row in connection.execute(f"PRAGMA table_info({quoted(table)})")]
+def _columns(connection: sqlite3.Connection, table: str) -> dict[str, str]:
+    """Return the columns of a table with their declared types."""
+    return {row[1]: str(row[2]).upper() for row in connection.execute(f"PRAGMA table_info({quoted(table)})")}
 
 
 def _key(connection: sqlite3.Connection, table: str) -> str:
     keys = [row[1] for row in connection.execute(f"PRAGMA table_info({quoted(table)})") if row[5]]
     if len(keys) != 1:
-        raise LayerError(f"Table {table} has no single primary key, so its rows cannot be told apart. Give it one.")
+        raise LayerError(
+            f"Table {table} has no single primary key, so its rows cannot be told apart. Give it one."
+        )
     return str(keys[0])
 
 
-def _plain(value: Any) -> Any:
-    """Return a value as SQLite takes it."""
-    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+def stored(value: Any, declared: str, column: str, table: str) -> Any:
+    """Return a value as a GeoPackage stores it: numbers where they are declared, dates and times as ISO text.
+
+    Examples
+    --------
+    >>> stored(dt.date(2020, 1, 1), "DATE", "since", "parcels"), stored("7", "INTEGER", "number", "parcels")
+    ('2020-01-01', 7)
+    """
+    if value is None:
         return None
-    return value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, dt.datetime):
+        if declared == "DATE":
+            return value.date().isoformat()
+        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if re.match(r"(BOOL|TINY|SMALL|MEDIUM|INT|DOUBLE|FLOAT|REAL)", declared) and not isinstance(value, bool):
+        try:
+            number = float(value)
+            whole = not declared.startswith(("DOUBLE", "FLOAT", "REAL"))
+            if whole and (
+                int(value) != number or (str(value).strip() != str(int(value)) and isinstance(value, str))
+            ):
+                raise ValueError(value)
+        except (TypeError, ValueError) as error:
+            raise LayerError(
+                f"Table {table}: {value!r} does not fit column {column} ({declared}). Correct the value, or the column."
+            ) from error
+        return int(value) if whole else number
+    width = re.fullmatch(r"TEXT\s*\(\s*(\d+)\s*\)", declared)
+    if width:
+        require_width(value, int(width[1]), column, f"Table {table}")
+    return (
+        value if isinstance(value, bool | int | float | bytes) or declared.startswith("BLOB") else str(value)
+    )

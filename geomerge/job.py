@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, field_validator
+from pyproj import CRS
+from pyproj.exceptions import CRSError as UnknownCRS
 
 from geomerge.attributes import Policy
-from geomerge.documents import load
+from geomerge.documents import beside, load
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _known_crs(name: str) -> str:
+    name = f"EPSG:{name}" if name.isdigit() else name
+    try:
+        CRS.from_user_input(name)
+    except UnknownCRS as error:
+        raise ValueError(f"{name} is no CRS that PROJ knows; write it like EPSG:25832") from error
+    return name
+
+
+def _projected(name: str) -> str:
+    if not CRS.from_user_input(name).is_projected:
+        raise ValueError(f"areas cannot be measured in {name}; name a projected CRS, such as EPSG:25832")
+    return name
+
+
+def _known_encoding(name: str) -> str:
+    try:
+        codecs.lookup(name)
+    except LookupError as error:
+        raise ValueError(f"{name} is no known encoding; write it like UTF-8 or ISO-8859-1") from error
+    return name
+
+
+Text = Annotated[str, Field(min_length=1)]
+KnownCRS = Annotated[Text, AfterValidator(_known_crs)]
 
 
 class FileLayer(_Model):
@@ -32,12 +62,12 @@ class FileLayer(_Model):
         CRS of the file, where it does not declare one.
     """
 
-    path: str
-    layer: str | None = None
-    code: str
+    path: Text
+    layer: Text | None = None
+    code: Text
     code_width: Annotated[int, Field(ge=1)] | None = None
-    encoding: str | None = None
-    crs: str | None = None
+    encoding: Annotated[Text, AfterValidator(_known_encoding)] | None = None
+    crs: KnownCRS | None = None
 
 
 class LevelConfig(_Model):
@@ -74,6 +104,11 @@ class LayerConfig(FileLayer):
         What it is called in the results.
     id
         Column that identifies a row for good, kept through the reform; the row number where there is none.
+    key
+        Columns that make up its key below the unit, the leading number first; the key rules of the plan
+        apply to them.
+    key_text
+        Column that holds the key as text; its leading number follows.
     min_share, verify
         As for :func:`geomerge.reassign`.
     follows
@@ -84,6 +119,8 @@ class LayerConfig(FileLayer):
 
     name: Annotated[str, Field(pattern=r"^[\w-]+$")]
     id: str | None = None
+    key: tuple[str, ...] = ()
+    key_text: str | None = None
     min_share: Annotated[float, Field(gt=0.5, le=1)] = 0.9
     verify: Literal["affected", "all", "none"] = "affected"
     follows: Follows | None = None
@@ -91,7 +128,7 @@ class LayerConfig(FileLayer):
 
 
 class SubunitsConfig(_Model):
-    """A layer of smaller areas that can name a part of a unit: ``key`` names them, ``code`` is that of their unit."""
+    """A layer of smaller areas that can name a part: ``key`` names them, ``code`` is that of their unit."""
 
     path: str
     layer: str | None = None
@@ -121,40 +158,34 @@ class Job(_Model):
     """
 
     title: str | None = None
-    plan: str
-    crs: str | None = None
+    plan: Text
+    crs: Annotated[KnownCRS, AfterValidator(_projected)] | None = None
     units: UnitsConfig
     layers: tuple[LayerConfig, ...] = ()
     districts: SubunitsConfig | None = None
     parcels: SubunitsConfig | None = None
     gap_width: Annotated[float, Field(ge=0)] = 0.01
     sliver_width: Annotated[float, Field(ge=0)] = 0.001
-    output: str = "out"
+    output: Text = "out"
 
     _folder: Path = PrivateAttr(default_factory=Path)
 
     @field_validator("layers")
     @classmethod
-    def _distinct(cls, layers: tuple[LayerConfig, ...]) -> tuple[LayerConfig, ...]:
+    def _named_well(cls, layers: tuple[LayerConfig, ...]) -> tuple[LayerConfig, ...]:
         names = [layer.name for layer in layers]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"several layers are named {', '.join(repeated)}")
+        placed = {layer.name for layer in layers if layer.follows is None}
+        lost = [layer for layer in layers if layer.follows is not None and layer.follows.layer not in placed]
+        if lost:
+            leaders = [f"{layer.name} follows {layer.follows.layer}" for layer in lost if layer.follows]
+            raise ValueError(f"{', '.join(leaders)}, which is no layer with a place of its own")
         return layers
-
-    @model_validator(mode="after")
-    def _leaders_exist(self) -> Job:
-        names = {layer.name for layer in self.layers if layer.follows is None}
-        for layer in self.layers:
-            if layer.follows is not None and layer.follows.layer not in names:
-                raise ValueError(f"{layer.name} follows {layer.follows.layer}, which is no layer with a place of its own")
-        return self
 
     def file(self, path: str) -> str:
         """Return a path of the job, relative to the folder of the job file."""
-        if path.startswith(("zip://", "/vsi")):
-            scheme, _, rest = path.partition("://")
-            return f"{scheme}://{self._folder / rest}" if rest else path
-        return str(self._folder / path)
+        return beside(self._folder, path)
 
 
 def read_job(path: str | Path) -> Job:

@@ -8,7 +8,6 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
@@ -18,29 +17,21 @@ import geopandas as gpd
 import matplotlib as mpl
 import numpy as np
 import shapely
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, PathPatch
-from matplotlib.path import Path as Outline
-from matplotlib.textpath import text_to_path
-from shapely import Polygon, affinity
-from shapely.geometry.base import BaseGeometry
+from matplotlib.patches import Patch
 
 from geomerge.crs import require_projected, require_same_crs
+from geomerge.drawing import Extent, Panel, dashes, draw_panel
 from geomerge.errors import InputError
-from geomerge.palette import CHANGES, INK, LINES, LineClass
+from geomerge.palette import CHANGES, INK, LINES
 
-Extent = tuple[float, float, float, float]
 Format = Literal["png", "svg", "pdf"]
 
 MARGIN: Final = 0.25  # inches round the figure
 GAP: Final = 0.2  # inches between panels
 HEADING: Final = 0.28  # inches for the heading of a panel
-LABEL_SIZES: Final = (8.0, 7.0, 6.0, 5.0)  # points, the largest that fits is taken
 METADATA: Final[Mapping[str, Mapping[str, None]]] = MappingProxyType(
     {
         "png": {"Software": None},
@@ -48,15 +39,6 @@ METADATA: Final[Mapping[str, Mapping[str, None]]] = MappingProxyType(
         "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     }
 )
-
-
-@dataclass(frozen=True)
-class _Panel:
-    """One map of the figure: its axes, its extent and the ground length of a point on the page."""
-
-    axes: Axes
-    extent: Extent
-    point: float
 
 
 def change_map(
@@ -123,7 +105,7 @@ def change_map(
         FigureCanvasAgg(figure)
         panels = _panels(figure, bounds, len(sides), chrome)
         for panel, (heading, table, statuses) in zip(panels, sides, strict=True):
-            _draw_panel(panel, heading, table, lines, statuses, labels=labels)
+            draw_panel(panel, heading, table, lines, statuses, labels=labels)
         _draw_frame(figure, title, legend)
         _draw_scale(figure, panels[-1], units.crs)
     return figure
@@ -249,7 +231,7 @@ def _page_size(ground: tuple[float, float], count: int, chrome: float) -> tuple[
     return 11.0, chrome + HEADING + min(max(width * ground[1] / ground[0], 3.6), 7.5)
 
 
-def _panels(figure: Figure, extent: Extent, count: int, chrome: tuple[float, float]) -> list[_Panel]:
+def _panels(figure: Figure, extent: Extent, count: int, chrome: tuple[float, float]) -> list[Panel]:
     """Lay out the panels beside or above each other, whichever shows more, and fill them with map.
 
     ``chrome`` is the height in inches taken above and below the panels.
@@ -274,142 +256,8 @@ def _panels(figure: Figure, extent: Extent, count: int, chrome: tuple[float, flo
         axes.set(xlim=shown[::2], ylim=shown[1::2], xticks=[], yticks=[], facecolor="white")
         for spine in axes.spines.values():
             spine.set(color="#d0d0d0", linewidth=0.5)
-        panels.append(_Panel(axes, shown, inch / 72))
+        panels.append(Panel(axes, shown, inch / 72))
     return panels
-
-
-def _visible(panel: _Panel, geometry: gpd.GeoSeries) -> np.ndarray[Any, Any]:
-    """Return which geometries have a part in the extent of the panel."""
-    bounds = shapely.bounds(geometry.to_numpy()).reshape(-1, 4)
-    low, high = panel.extent[:2], panel.extent[2:]
-    return np.asarray((bounds[:, :2] <= high).all(axis=1) & (bounds[:, 2:] >= low).all(axis=1))
-
-
-def _draw_panel(
-    panel: _Panel,
-    heading: str,
-    table: gpd.GeoDataFrame,
-    lines: gpd.GeoDataFrame,
-    statuses: Sequence[str],
-    *,
-    labels: bool,
-) -> None:
-    """Draw one map: units, lines on top, labels above all."""
-    plural = "unit" if len(table) == 1 else "units"
-    panel.axes.set_title(f"{heading} · {len(table)} {plural}", loc="left", fontsize=9, color=INK, pad=5)
-    shown = table[_visible(panel, table.geometry)]
-    _draw_units(panel, shown)
-    # thinner lines where the units are small on the page
-    area = float(shapely.area(shown.geometry.to_numpy()).mean()) if len(shown) else 0.0
-    weight = min(max(math.sqrt(area) / panel.point / 40, 0.55), 1.0)
-    _draw_lines(panel, lines[_visible(panel, lines.geometry)], statuses, weight)
-    if labels:
-        _draw_labels(panel, shown[shown["change"] != "unchanged"])
-
-
-def _draw_units(panel: _Panel, table: gpd.GeoDataFrame) -> None:
-    """Fill the units: one shape for each change, with the corners the page can show."""
-    for name, change in CHANGES.items():
-        geometry = table.geometry.to_numpy()[(table["change"] == name).to_numpy()]
-        parts = shapely.get_parts(shapely.get_parts(geometry))
-        polygons = parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON]
-        if not len(polygons):
-            continue
-        rings = shapely.get_rings(shapely.orient_polygons(polygons))
-        outline = _outline(shapely.simplify(rings, 0.15 * panel.point))
-        panel.axes.add_patch(
-            PathPatch(outline, facecolor=change.color, edgecolor=change.color, linewidth=0.2)
-        )
-
-
-def _outline(rings: np.ndarray[Any, Any]) -> Outline:
-    """Return one shape with all rings."""
-    corners, ring = shapely.get_coordinates(rings, return_index=True)
-    codes = np.full(len(corners), Outline.LINETO, dtype=np.uint8)
-    first = np.flatnonzero(np.diff(ring, prepend=-1))
-    codes[first] = Outline.MOVETO
-    codes[np.append(first[1:], len(corners)) - 1] = Outline.CLOSEPOLY
-    return Outline(corners, codes)
-
-
-def _draw_lines(panel: _Panel, lines: gpd.GeoDataFrame, statuses: Sequence[str], weight: float) -> None:
-    """Draw boundary lines, joined into long ones so that dashes run on."""
-    for status in statuses:
-        kind = LINES[status]
-        geometry = lines.geometry.to_numpy()[(lines["status"] == status).to_numpy()]
-        parts = shapely.get_parts(shapely.get_parts(geometry))
-        parts = parts[shapely.get_dimensions(parts) == 1]
-        if not len(parts):
-            continue
-        joined = shapely.get_parts(shapely.line_merge(shapely.multilinestrings(parts)))
-        corners = [shapely.get_coordinates(line) for line in shapely.simplify(joined, 0.15 * panel.point)]
-        drawn = LineCollection(
-            corners, colors=kind.color, linewidths=kind.width * weight, linestyles=[_dashes(kind)]
-        )
-        drawn.set_capstyle("butt" if kind.dashed else "round")
-        panel.axes.add_collection(drawn, autolim=False)
-
-
-def _dashes(kind: LineClass) -> Literal["solid"] | tuple[float, tuple[float, float]]:
-    return (0.0, (3.0, 1.5)) if kind.dashed else "solid"
-
-
-def _draw_labels(panel: _Panel, table: gpd.GeoDataFrame) -> None:
-    """Write names and codes where they fit, the largest units first."""
-    window = shapely.box(*panel.extent)
-    places = [_largest_part(geometry, window) for geometry in table.geometry]
-    texts = [(str(code), str(name)) for code, name in zip(table["code"], table["name"], strict=True)]
-    taken: list[BaseGeometry] = []
-    for place, text in sorted(zip(places, texts, strict=True), key=lambda pair: (-pair[0].area, pair[1])):
-        label = _fit(panel, place, *text, taken)
-        if label:
-            box, size, words = label
-            taken.append(box)
-            drawn = panel.axes.text(box.centroid.x, box.centroid.y, words, fontsize=size, color=INK)
-            drawn.set(ha="center", va="center", linespacing=1.1, clip_on=True, parse_math=False)
-
-
-def _largest_part(geometry: BaseGeometry | None, window: Polygon) -> Polygon:
-    """Return the largest part of a unit that the panel shows."""
-    sound = shapely.make_valid(geometry) if geometry is not None else Polygon()
-    parts = shapely.get_parts(shapely.get_parts(shapely.intersection(sound, window)))
-    polygons: list[Polygon] = [part for part in parts if isinstance(part, Polygon)]
-    return max(polygons, key=lambda part: part.area, default=Polygon())
-
-
-def _fit(
-    panel: _Panel, place: Polygon, code: str, name: str, taken: Sequence[BaseGeometry]
-) -> tuple[BaseGeometry, float, str] | None:
-    """Return box, font size and text of the largest label that stays inside ``place``, if one does.
-
-    The label goes where the largest ellipse of its proportions fits: the largest circle inside the place,
-    squeezed along x by the proportions of the label.
-    """
-    if place.is_empty:
-        return None
-    west, south, east, north = place.bounds
-    outline = shapely.simplify(place, 0.5 * panel.point)
-    for size, text in [*((size, f"{name}\n{code}") for size in LABEL_SIZES), (LABEL_SIZES[-1], code)]:
-        width, height = (panel.point * points for points in _text_size(text, size))
-        if width > 1.1 * (east - west) or height > 1.1 * (north - south):
-            continue
-        squeezed = affinity.scale(outline, xfact=height / width, origin=(0, 0))
-        circle = shapely.maximum_inscribed_circle(squeezed, tolerance=height / 8)
-        x, y = circle.coords[0]
-        x *= width / height
-        box = shapely.box(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-        inside = shapely.intersection(box, outline).area >= 0.96 * box.area
-        if inside and not any(box.intersects(other) for other in taken):
-            return box, size, text
-    return None
-
-
-def _text_size(text: str, size: float) -> tuple[float, float]:
-    """Return width and height of a label in points."""
-    rows = text.split("\n")
-    font = FontProperties(family=["DejaVu Sans"], size=size)
-    widths = [text_to_path.get_text_width_height_descent(row or " ", font, False)[0] for row in rows]
-    return max(widths) + 1.0, 1.2 * size * len(rows)
 
 
 def _legend_entries(
@@ -425,7 +273,7 @@ def _legend_entries(
     ]
     strokes = [
         Line2D(
-            [], [], color=kind.color, linewidth=max(kind.width, 0.8), linestyle=_dashes(kind), label=kind.text
+            [], [], color=kind.color, linewidth=max(kind.width, 0.8), linestyle=dashes(kind), label=kind.text
         )
         for name, kind in LINES.items()
         if name in drawn
@@ -461,7 +309,7 @@ def _draw_frame(figure: Figure, title: str | None, entries: list[Patch | Line2D]
         )
 
 
-def _draw_scale(figure: Figure, panel: _Panel, crs: Any) -> None:
+def _draw_scale(figure: Figure, panel: Panel, crs: Any) -> None:
     """Draw a bar of a round length below the panels, at the right."""
     width, height = figure.get_size_inches()
     metre = 1.0 / crs.axis_info[0].unit_conversion_factor

@@ -1,64 +1,59 @@
-"""Find what is wrong with a coverage, say where, and mend it next to the units a reform touches - nowhere else."""
+"""Find what is wrong with a coverage, say where, and mend it next to the units a reform touches."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from shapely import STRtree
 
+from geomerge.corners import insert_corners, with_heights
 from geomerge.coverage import (
-    Arrangement,
     Geometries,
     Indices,
+    Mask,
     arrange,
     faulty_edges,
-    insert_corners,
     join,
-    new_vertices,
+    make_valid,
+    objects,
+    present,
+    settle,
     tolerance,
 )
-from geomerge.findings import Finding
+from geomerge.findings import Finding, Notes, place
 
-Report = Callable[[Finding], None]
-Mask = NDArray[np.bool_]
-
-FREE = -1  # a face that belongs to nobody
+FREE = -1  # label of a face that belongs to nobody, or to nobody that may change
 
 
-def repair(polygons: Geometries, codes: Sequence[str], affected: Mask, report: Report) -> Geometries:
-    """Return the polygons with the invalid among the affected made valid; all invalid ones are reported."""
-    present = ~(shapely.is_missing(polygons) | shapely.is_empty(polygons))
-    invalid = present & ~shapely.is_valid(polygons)
-    repaired = polygons.copy()
-    for position in np.flatnonzero(invalid):
+def repair(polygons: Geometries, codes: Sequence[str], affected: Mask, notes: Notes) -> Geometries:
+    """Return the polygons with the invalid among the affected made valid; all invalid ones are noted."""
+    invalid = present(polygons) & ~shapely.is_valid(polygons)
+    for position in np.flatnonzero(invalid).tolist():
         reason = shapely.is_valid_reason(polygons[position])
-        place = shapely.Point(shapely.get_coordinates(polygons[position])[0])
-        touched = bool(affected[position])
-        remedy = "It was repaired, because the plan changes it." if touched else "It was left as it is."
-        report(
-            Finding("should", "invalid polygon", f"{codes[position]} is invalid: {reason}", "units", remedy, place)
-        )
-        if touched:
-            repaired[position] = shapely.make_valid(polygons[position], method="structure", keep_collapsed=False)
+        remedy = "It was repaired, because the plan changes it."
+        if not affected[position]:
+            remedy = "It was left as it is; correct it in its source."
+        where = shapely.Point(shapely.get_coordinates(polygons[position])[0])
+        what = f"{codes[position]} is invalid: {reason}"
+        notes(Finding("should", "invalid polygon", what, "units", remedy, where))
+    repaired = polygons.copy()
+    touched = np.flatnonzero(invalid & affected)
+    repaired[touched] = make_valid(polygons[touched])
     return repaired
 
 
 def mend(
-    polygons: Geometries,
-    codes: Sequence[str],
-    affected: Mask,
-    *,
-    gap_width: float,
-    report: Report,
+    polygons: Geometries, codes: Sequence[str], affected: Mask, *, gap_width: float, notes: Notes
 ) -> Geometries:
-    """Close gaps and overlaps of the affected polygons up to a width, and match their edges; others stay as they are.
+    """Close gaps and overlaps of the affected polygons up to a width, and match their edges.
 
-    A gap goes to the affected polygon with the longest shared edge. An overlap goes to the polygon that is not
-    affected, else to the one with the longest edge around it; equal lengths go to the first code. What is wider is
-    reported and left. A polygon that is not affected changes only by corners inserted into its edges.
+    A gap goes to the affected polygon with the longest shared edge. An overlap goes to a polygon that is not
+    affected, else to the one with the longest shared edge; equal lengths go to the first code. A wider gap is
+    no fault, a wider overlap blocks. A polygon that is not affected changes only by corners inserted into its
+    edges.
 
     Parameters
     ----------
@@ -68,121 +63,138 @@ def mend(
         Which polygons may change.
     gap_width
         Widest gap or overlap to close, in CRS units.
-    report
-        Called with each finding.
+    notes
+        Takes the findings.
 
     Returns
     -------
     array of polygons
     """
-    edges = faulty_edges(polygons, gap_width)
-    faulty = np.array([edge is not None for edge in edges], dtype=bool)
-    _report_faults(edges, codes, affected, report)
-    to_mend = np.flatnonzero(faulty & affected)
-    if not len(to_mend):
+    if not affected.any():
         return polygons
-    near = np.unique(STRtree(polygons).query(polygons[to_mend], predicate="dwithin", distance=gap_width)[1])
-    near = near[~(shapely.is_missing(polygons[near]) | shapely.is_empty(polygons[near]))]
-    context = shapely.make_valid(polygons[near], method="structure", keep_collapsed=False)
-    found = arrange(shapely.boundary(context))
-    owner = _owners(found, context, affected[near], faulty[near] & affected[near], gap_width, codes, near, report)
+    near = _around(polygons, np.flatnonzero(affected), codes, gap_width)
+    edges = faulty_edges(polygons[near], gap_width)
+    faulty = ~shapely.is_missing(edges)
+    _note_faults(edges, [codes[position] for position in near], affected[near], notes)
+    growing = near[faulty & affected[near]]
+    if not len(growing):
+        return polygons
+    at = _around(polygons, growing, codes, gap_width)
+    names = tuple(codes[position] for position in at)
+    context = _Context(make_valid(polygons[at]), names, affected[at], np.isin(at, growing))
     mended = polygons.copy()
-    for position in np.flatnonzero(faulty[near] & affected[near]):
-        mended[near[position]] = join(found.faces[owner == position])
-    return _match_others(mended, polygons, to_mend, codes, report)
+    mended[at] = _rebuilt(polygons[at], context, edges[faulty], gap_width, notes)
+    return _match_others(mended, polygons, growing, np.setdiff1d(near, growing), codes, notes)
 
 
-def _owners(
-    found: Arrangement,
-    context: Geometries,
-    affected: Mask,
-    growing: Mask,
-    gap_width: float,
-    codes: Sequence[str],
-    near: Indices,
-    report: Report,
-) -> Indices:
-    """Return the position of the polygon each face goes to."""
-    holder, face = found.inside(context)
-    count = np.bincount(face, minlength=len(found.faces))
-    owner = np.full(len(found.faces), FREE, dtype=np.intp)
-    owner[face] = holder
-    thin = found.widths <= gap_width
-    for position in np.flatnonzero((count > 1) | ((count == 0) & thin)):
-        holders = holder[face == position]
-        if len(holders) == 0:
-            candidates = np.flatnonzero(growing)
-        else:
-            fixed = holders[~affected[holders]]
-            candidates = fixed if len(fixed) else holders
-            if not thin[position]:
-                _report_overlap(found.faces[position], [codes[near[h]] for h in holders], gap_width, report)
-        owner[position] = _longest_edge(found.faces[position], context, candidates, codes, near)
-    return owner
+@dataclass(frozen=True)
+class _Context:
+    """The polygons to mend and all within the gap width of them, in the order of their codes."""
+
+    shapes: Geometries
+    codes: tuple[str, ...]
+    affected: Mask
+    growing: Mask
 
 
-def _longest_edge(
-    face: object, context: Geometries, candidates: Indices, codes: Sequence[str], near: Indices
-) -> np.intp:
-    around = shapely.boundary(face)
-    lengths = shapely.length(shapely.intersection(shapely.boundary(context[candidates]), around))
-    if not lengths.any():
-        return np.intp(FREE)
-    order = sorted(range(len(candidates)), key=lambda i: (-lengths[i], codes[near[candidates[i]]]))
-    return np.intp(candidates[order[0]])
+def _around(polygons: Geometries, chosen: Indices, codes: Sequence[str], reach: float) -> Indices:
+    """Return the positions of the chosen polygons and of all within reach, in the order of their codes."""
+    there = np.flatnonzero(present(polygons))
+    near = STRtree(polygons[there]).query(polygons[chosen], predicate="dwithin", distance=reach)[1]
+    return np.array(sorted(there[np.unique(near)], key=lambda position: codes[position]), dtype=np.intp)
 
 
-def _match_others(
-    mended: Geometries, before: Geometries, changed: Indices, codes: Sequence[str], report: Report
+def _rebuilt(
+    polygons: Geometries, context: _Context, faulty: Geometries, gap_width: float, notes: Notes
 ) -> Geometries:
-    """Insert the corners that mending made into the edges of the polygons around."""
-    corners = new_vertices(mended[changed], before)
-    others = np.setdiff1d(np.arange(len(mended)), changed)
-    if not len(corners) or not len(others):
-        return mended
-    matched, which, corner = insert_corners(mended[others], corners, tolerance(before))
-    mended[others] = matched
-    report_corners([codes[others[w]] for w in which], corners[corner], "mending", report)
+    """Return the polygons, the growing ones put together again from the faces between all lines around."""
+    lines = np.append(shapely.boundary(context.shapes), _mouths(faulty, context.shapes, gap_width))
+    found = arrange(lines)
+    holder, face = found.inside(context.shapes)
+    label = np.full(len(found.faces), FREE, dtype=np.intp)
+    label[face] = holder
+    order = np.argsort(face, kind="stable")
+    holders = np.split(holder[order], np.searchsorted(face[order], np.arange(1, len(found.faces))))
+    allowed = set(_candidates(holders, context, found.widths <= gap_width))
+    unsettled = np.isin(np.arange(len(found.faces)), [position for position, _ in allowed])
+    wide = unsettled & (found.widths > gap_width)
+    _note_overlaps(found.faces[wide], [holders[p] for p in np.flatnonzero(wide)], context, gap_width, notes)
+    label = settle(label, unsettled, found.faces, allowed)
+    mended = polygons.copy()
+    for position in np.flatnonzero(context.growing):
+        faces = found.faces[label == position]
+        if len(faces):
+            joined, around = objects([join(faces)]), np.append(polygons[[position]], polygons)
+            mended[position] = (with_heights(joined, around) if polygons[position].has_z else joined)[0]
     return mended
 
 
-def report_corners(codes: Sequence[str], corners: Geometries, why: str, report: Report) -> None:
-    """Report each corner that was inserted into the edge of a unit."""
+def _mouths(faulty: Geometries, polygons: Geometries, gap_width: float) -> Geometries:
+    """Return lines across gaps where these end: an open gap becomes a face as well."""
+    ends = shapely.get_parts(shapely.boundary(shapely.line_merge(faulty)))
+    borders = shapely.boundary(polygons)
+    at, near = STRtree(borders).query(ends, predicate="dwithin", distance=gap_width)
+    corners = shapely.extract_unique_points(borders)
+    to_corner = shapely.shortest_line(ends[at], corners[near])
+    to_border = shapely.shortest_line(ends[at], borders[near])
+    lines = np.where(shapely.length(to_corner) <= gap_width, to_corner, to_border)
+    return np.asarray(lines[shapely.length(lines) > 0])
+
+
+def _candidates(holders: Sequence[Indices], context: _Context, thin: Mask) -> Iterator[tuple[int, int]]:
+    """Yield each face to give away, be it a gap or an overlap, with each polygon that may get it."""
+    growing = np.flatnonzero(context.growing)
+    for position, held in enumerate(holders):
+        if len(held) == 0 and thin[position]:
+            yield from ((position, int(candidate)) for candidate in growing)
+        elif len(held) > 1 and context.affected[held].any():
+            fixed = held[~context.affected[held]]
+            yield from ((position, int(holder)) for holder in (fixed if len(fixed) else held))
+
+
+def _match_others(
+    mended: Geometries,
+    before: Geometries,
+    changed: Indices,
+    others: Indices,
+    codes: Sequence[str],
+    notes: Notes,
+) -> Geometries:
+    """Insert the corners of mended polygons into the edges of the polygons around."""
+    corners = np.asarray(shapely.points(np.unique(shapely.get_coordinates(mended[changed]), axis=0)))
+    if not len(others):
+        return mended
+    matched = insert_corners(mended[others], corners, tolerance(before[others]))
+    mended[others] = matched.polygons
+    note_corners([codes[others[w]] for w in matched.which], corners[matched.corner], "mending", notes)
+    return mended
+
+
+def note_corners(codes: Sequence[str], corners: Geometries, why: str, notes: Notes) -> None:
+    """Note each corner that was inserted into the edge of a unit."""
+    remedy = "Nothing to do: the edge is matched, its course is the same."
     for code, corner in zip(codes, corners, strict=True):
-        report(
-            Finding(
-                "should", "inserted corner", f"{code} received a corner at {place(corner)}", why,
-                "Nothing to do: the edge is matched, its course is the same.", corner,
-            )  # fmt: skip
+        what = f"{code} received a corner at {place(corner)}"
+        notes(Finding("should", "inserted corner", what, why, remedy, corner))
+
+
+def _note_faults(edges: Geometries, codes: Sequence[str], affected: Mask, notes: Notes) -> None:
+    for position in np.flatnonzero(~shapely.is_missing(edges)).tolist():
+        where = shapely.get_point(shapely.get_parts(edges[position])[0], 0)
+        length = notes.length(shapely.length(edges[position]))
+        what = f"{codes[position]} does not match its neighbours along {length}, first at {place(where)}"
+        remedy = "It was mended." if affected[position] else "It was left as it is, but for corners inserted."
+        notes(Finding("should", "unmatched edge", what, "units", remedy, where))
+
+
+def _note_overlaps(
+    faces: Geometries, holders: Sequence[Indices], context: _Context, gap_width: float, notes: Notes
+) -> None:
+    remedy = "Correct the layer, or state a larger gap_width if the overlap may be given to one of them."
+    for face, held in zip(faces, holders, strict=True):
+        where = shapely.point_on_surface(face)
+        what = (
+            f"{' and '.join(context.codes[holder] for holder in held)} overlap by {notes.area(face.area)} "
+            f"at {place(where)}, wider than the gap width {gap_width:g}"
         )
-
-
-def place(point: object) -> str:
-    """Return the coordinates of a point as text."""
-    return f"{shapely.get_x(point):.3f} {shapely.get_y(point):.3f}"
-
-
-def _report_faults(edges: Geometries, codes: Sequence[str], affected: Mask, report: Report) -> None:
-    for position in np.flatnonzero([edge is not None for edge in edges]):
-        where = shapely.get_point(shapely.get_geometry(shapely.multilinestrings(shapely.get_parts(edges[position])), 0), 0)
-        length = shapely.length(edges[position])
-        remedy = "Mended where within the gap width." if affected[position] else "Left as it is."
-        report(
-            Finding(
-                "should", "unmatched edge",
-                f"{codes[position]} does not share {length:.3f} of its edges with its neighbours, first at {place(where)}",
-                "units", remedy, where,
-            )  # fmt: skip
-        )
-
-
-def _report_overlap(face: object, codes: list[str], gap_width: float, report: Report) -> None:
-    where = shapely.point_on_surface(face)
-    report(
-        Finding(
-            "must", "overlap",
-            f"{' and '.join(sorted(codes))} overlap by {shapely.area(face):.3f} m² at {place(where)}, "
-            f"wider than the gap width {gap_width:g}",
-            "units", "Correct the layer, or state a larger gap_width if the overlap may be given to one of them.", where,
-        )  # fmt: skip
-    )
+        notes(Finding("must", "overlap", what, "units", remedy, where))

@@ -1,4 +1,4 @@
-"""The colours and words for each kind of change, the same in figures, in the report and in layer styles.
+"""The colours and words for changes, boundary lines and findings: the same in figures, report and styles.
 
 The fills are pale relatives of the colours of Okabe and Ito, told apart with any common colour blindness
 and light enough for dark text on top.
@@ -12,11 +12,12 @@ from types import MappingProxyType
 from typing import Final
 
 INK: Final = "#1f2328"
+PAPER: Final = "#ffffff"
 
 
 @dataclass(frozen=True)
 class ChangeClass:
-    """What happened to a unit, as a legend shows it.
+    """What happens to a unit, as a legend shows it.
 
     Parameters
     ----------
@@ -26,16 +27,19 @@ class ChangeClass:
         Words for the legend; they hold for the unit before as well as for the unit after.
     color
         Fill of the unit.
+    text_before
+        Words for the legend of a map that shows the units before and no others.
 
     Examples
     --------
-    >>> CHANGES["merged"].text
-    'Merged from several units'
+    >>> CHANGES["merged"].text, CHANGES["merged"].text_before
+    ('Merger of units', 'Merges with others')
     """
 
     name: str
     text: str
     color: str
+    text_before: str
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class LineClass:
     color
         Colour of the line.
     width
-        Width of the line in points.
+        Width of the line in points, on paper.
     dashed
         Whether the line is dashed.
 
@@ -68,19 +72,43 @@ class LineClass:
     dashed: bool = False
 
 
+@dataclass(frozen=True)
+class SeverityClass:
+    """How grave a finding is, as a legend shows it.
+
+    Parameters
+    ----------
+    name
+        Value of the column ``severity``.
+    text
+        Words for the legend.
+    color
+        Colour of the place of the finding.
+
+    Examples
+    --------
+    >>> list(SEVERITIES)
+    ['must', 'should']
+    """
+
+    name: str
+    text: str
+    color: str
+
+
 CHANGES: Final[Mapping[str, ChangeClass]] = MappingProxyType(
     {
         one.name: one
         for one in (
-            ChangeClass("merged", "Merged from several units", "#f5c98a"),
-            ChangeClass("split", "Split into several units", "#e8a0bf"),
-            ChangeClass("adjusted", "Boundary adjusted", "#9fd8c0"),
-            ChangeClass("created", "Created", "#f0e442"),
-            ChangeClass("abolished", "Abolished", "#bbbbbb"),
-            ChangeClass("renumbered", "New code", "#cfe3f2"),
-            ChangeClass("renamed", "New name", "#d9d2e9"),
-            ChangeClass("corrected", "Geometry corrected", "#d8c3a5"),
-            ChangeClass("unchanged", "Unchanged", "#eeeeee"),
+            ChangeClass("merged", "Merger of units", "#86b9e8", "Merges with others"),
+            ChangeClass("split", "Division of a unit", "#f8cd72", "Is divided"),
+            ChangeClass("adjusted", "Part gained or lost", "#83d8bd", "Gains or loses a part"),
+            ChangeClass("created", "Created", "#e2b5d6", "Created"),
+            ChangeClass("abolished", "Abolished", "#e58e66", "Ceases to exist"),
+            ChangeClass("renumbered", "New code", "#cbe6f8", "Gets a new code"),
+            ChangeClass("renamed", "New name", "#f9f09b", "Gets a new name"),
+            ChangeClass("corrected", "Corrected, no legal change", "#ada79c", "Corrected, no legal change"),
+            ChangeClass("unchanged", "Unchanged", "#f7f7f5", "Unchanged"),
         )
     }
 )
@@ -89,9 +117,23 @@ LINES: Final[Mapping[str, LineClass]] = MappingProxyType(
     {
         one.name: one
         for one in (
-            LineClass("kept", "Boundary kept", "#8a8a8a", 0.4),
-            LineClass("removed", "Boundary removed", "#d55e00", 1.0, dashed=True),
+            LineClass("kept", "Kept boundary", "#8a8a8a", 0.4),
+            LineClass("removed", "Removed boundary", "#d55e00", 1.0, dashed=True),
             LineClass("new", "New boundary", "#0072b2", 1.6),
         )
     }
 )
+
+SEVERITIES: Final[Mapping[str, SeverityClass]] = MappingProxyType(
+    {
+        one.name: one
+        for one in (
+            SeverityClass("must", "Must be mended", "#d55e00"),
+            SeverityClass("should", "Should be looked at", "#f0c419"),
+        )
+    }
+)
+
+# For values no one knows in advance, such as the reasons for a review, in the order they are taken.
+STRONG: Final = ("#d55e00", "#0072b2", "#5b2a86", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5f4a12")
+OTHER: Final = "#d0cdc9"

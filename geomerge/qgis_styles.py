@@ -1,7 +1,4 @@
-"""How a layer looks: symbols, legend and labels, as QML for QGIS and as SLD for other software.
-
-QGIS is not needed to write a style; QGIS 3.22 and later read it.
-"""
+"""How a layer looks: symbols, legend and labels, and the QML that QGIS 3.22 and later read."""
 
 from __future__ import annotations
 
@@ -9,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 from xml.etree import ElementTree as ET
+
+from geomerge.palette import INK, PAPER
 
 Geometry = Literal["polygon", "line", "point", "table"]
 Shape = Literal["circle", "square", "triangle"]
@@ -19,14 +18,11 @@ DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>"
 
 _SYMBOL_TYPES = {"polygon": "fill", "line": "line", "point": "marker"}
 _SYMBOL_LAYERS = {"polygon": "SimpleFill", "line": "SimpleLine", "point": "SimpleMarker"}
-_SYMBOLIZERS = {"polygon": "PolygonSymbolizer", "line": "LineSymbolizer", "point": "PointSymbolizer"}
 # The numbers QGIS gives to kinds of geometry and to ways of placing a label.
 _GEOMETRY_NUMBERS = {"point": "0", "line": "1", "polygon": "2", "table": "4"}
 _PLACEMENTS = {"polygon": "4", "line": "2", "point": "6"}  # horizontal, along the line, around the point
 
-_SLD_PIXEL = 0.28  # millimetres, by the standard
-_DASH = (2.4, 1.4)  # millimetres drawn and left out
-_LABEL_COLOR = "#161616"
+DASH = (2.4, 1.4)  # millimetres drawn and left out
 
 
 @dataclass(frozen=True)
@@ -104,9 +100,8 @@ class LayerStyle:
 
     Examples
     --------
-    >>> style = LayerStyle("line", Symbol("#0072b2", width=0.5))
-    >>> 'type="singleSymbol"' in style.qml(), "#0072b2" in style.sld("border")
-    (True, True)
+    >>> LayerStyle("line", Symbol("#0072b2", width=0.5)).opacity
+    1.0
     """
 
     geometry: Geometry
@@ -118,16 +113,19 @@ class LayerStyle:
     label_scale: int = 1_000_000
     opacity: float = 1.0
 
-    def qml(self) -> str:
-        """Return the style as the text of a QGIS style file."""
-        root = ET.Element("qgis", version=QGIS_VERSION, styleCategories="Symbology|Labeling")
-        add_style(root, self)
-        _add(root, "layerGeometryType", text=_GEOMETRY_NUMBERS[self.geometry])
-        return f"{DOCTYPE}\n{xml_text(root)}"
 
-    def sld(self, name: str = "layer") -> str:
-        """Return the style as the text of an SLD 1.1 document for the layer `name`."""
-        return f'<?xml version="1.0" encoding="UTF-8"?>\n{xml_text(_sld(self, name))}'
+def qml(style: LayerStyle) -> str:
+    """Return a style as the text of a QGIS style file.
+
+    Examples
+    --------
+    >>> 'type="singleSymbol"' in qml(LayerStyle("line", Symbol("#0072b2", width=0.5)))
+    True
+    """
+    root = ET.Element("qgis", version=QGIS_VERSION, styleCategories="Symbology|Labeling")
+    add_style(root, style)
+    add(root, "layerGeometryType", text=_GEOMETRY_NUMBERS[style.geometry])
+    return f"{DOCTYPE}\n{xml_text(root)}"
 
 
 def add_style(parent: ET.Element, style: LayerStyle) -> None:
@@ -142,14 +140,14 @@ def add_style(parent: ET.Element, style: LayerStyle) -> None:
     """
     if style.geometry == "table":
         return
-    parent.set("labelsEnabled", _flag(bool(style.label_fields)))
+    parent.set("labelsEnabled", flag(bool(style.label_fields)))
     parent.set("hasScaleBasedVisibilityFlag", "0")
     _add_renderer(parent, style)
     if style.label_fields:
         _add_labeling(parent, style)
-    _add(parent, "blendMode", text="0")
-    _add(parent, "featureBlendMode", text="0")
-    _add(parent, "layerOpacity", text=f"{style.opacity:g}")
+    add(parent, "blendMode", text="0")
+    add(parent, "featureBlendMode", text="0")
+    add(parent, "layerOpacity", text=f"{style.opacity:g}")
 
 
 def xml_text(root: ET.Element) -> str:
@@ -165,20 +163,40 @@ def xml_text(root: ET.Element) -> str:
     return "".join(char for char in text if char >= " " or char in "\t\n") + "\n"
 
 
-def _add(
+def add(
     parent: ET.Element, tag: str, attributes: Mapping[str, str] | None = None, *, text: str | None = None
 ) -> ET.Element:
+    """Add a child to an element and return the child.
+
+    Examples
+    --------
+    >>> add(ET.Element("layer"), "opacity", text="1").text
+    '1'
+    """
     child = ET.SubElement(parent, tag, dict(attributes or {}))
     child.text = text
     return child
 
 
-def _flag(value: bool) -> str:
+def flag(value: bool) -> str:
+    """Return ``1`` or ``0``, the way QGIS writes yes and no.
+
+    Examples
+    --------
+    >>> flag(True)
+    '1'
+    """
     return "1" if value else "0"
 
 
-def _split_color(color: str) -> tuple[str, int]:
-    """Return ``#rrggbb`` and the opacity from 0 to 255."""
+def split_color(color: str) -> tuple[str, int]:
+    """Return ``#rrggbb`` and the opacity from 0 to 255.
+
+    Examples
+    --------
+    >>> split_color("#0072b266")
+    ('#0072b2', 102)
+    """
     return color[:7], int(color[7:9] or "ff", 16)
 
 
@@ -186,36 +204,33 @@ def _rgba(color: str | None) -> str:
     """Return a colour the way QGIS writes it; None is invisible."""
     if color is None:
         return "255,255,255,0"
-    rgb, alpha = _split_color(color)
+    rgb, alpha = split_color(color)
     red, green, blue = bytes.fromhex(rgb.removeprefix("#"))
     return f"{red},{green},{blue},{alpha}"
-
-
-# --- QML: what QGIS reads ---
 
 
 def _add_renderer(parent: ET.Element, style: LayerStyle) -> None:
     """Draw each feature by its category, or all alike."""
     shared = {"forceraster": "0", "symbollevels": "0", "enableorderby": "0", "referencescale": "-1"}
     if style.field is None:
-        renderer = _add(parent, "renderer-v2", {"type": "singleSymbol", **shared})
-        _add_symbol(_add(renderer, "symbols"), style.symbol, style.geometry, "0")
+        renderer = add(parent, "renderer-v2", {"type": "singleSymbol", **shared})
+        _add_symbol(add(renderer, "symbols"), style.symbol, style.geometry, "0")
         return
-    renderer = _add(parent, "renderer-v2", {"type": "categorizedSymbol", "attr": style.field, **shared})
-    categories, symbols = _add(renderer, "categories"), _add(renderer, "symbols")
+    renderer = add(parent, "renderer-v2", {"type": "categorizedSymbol", "attr": style.field, **shared})
+    categories, symbols = add(renderer, "categories"), add(renderer, "symbols")
     for number, category in enumerate(style.categories):
         entry = {"value": category.value, "label": category.label, "symbol": str(number), "render": "true"}
-        _add(categories, "category", {**entry, "type": "string"})
+        add(categories, "category", {**entry, "type": "string"})
         _add_symbol(symbols, category.symbol, style.geometry, str(number))
 
 
 def _add_symbol(parent: ET.Element, symbol: Symbol, geometry: Geometry, name: str) -> None:
     kind = {"type": _SYMBOL_TYPES[geometry], "name": name}
-    element = _add(parent, "symbol", {**kind, "alpha": "1", "clip_to_extent": "1", "force_rhr": "0"})
+    element = add(parent, "symbol", {**kind, "alpha": "1", "clip_to_extent": "1", "force_rhr": "0"})
     drawn = {"class": _SYMBOL_LAYERS[geometry], "enabled": "1", "locked": "0", "pass": "0"}
-    options = _add(_add(element, "layer", drawn), "Option", {"type": "Map"})
+    options = add(add(element, "layer", drawn), "Option", {"type": "Map"})
     for option, value in _symbol_options(symbol, geometry).items():
-        _add(options, "Option", {"type": "QString", "name": option, "value": value})
+        add(options, "Option", {"type": "QString", "name": option, "value": value})
 
 
 def _symbol_options(symbol: Symbol, geometry: Geometry) -> dict[str, str]:
@@ -226,8 +241,8 @@ def _symbol_options(symbol: Symbol, geometry: Geometry) -> dict[str, str]:
             "line_width": width,
             "line_width_unit": "MM",
             "line_style": "solid",
-            "use_custom_dash": _flag(symbol.dashed),
-            "customdash": ";".join(f"{length:g}" for length in _DASH),
+            "use_custom_dash": flag(symbol.dashed),
+            "customdash": ";".join(f"{length:g}" for length in DASH),
             "customdash_unit": "MM",
             "capstyle": "flat" if symbol.dashed else "round",
             "joinstyle": "round",
@@ -254,112 +269,16 @@ def _label_expression(style: LayerStyle) -> str:
 
 def _add_labeling(parent: ET.Element, style: LayerStyle) -> None:
     """Write labels in dark letters on a pale rim, in the font of the application, at larger scales only."""
-    settings = _add(_add(parent, "labeling", {"type": "simple"}), "settings", {"calloutType": "simple"})
+    settings = add(add(parent, "labeling", {"type": "simple"}), "settings", {"calloutType": "simple"})
     content = {"fieldName": _label_expression(style), "isExpression": "1"}
-    letters = {"fontSize": "9", "fontSizeUnit": "Point", "textColor": _rgba(_LABEL_COLOR), "textOpacity": "1"}
+    letters = {"fontSize": "9", "fontSizeUnit": "Point", "textColor": _rgba(INK), "textOpacity": "1"}
     # QGIS takes a missing weight for the thinnest.
     upright = {"fontWeight": "50", "multilineHeight": "1", "blendMode": "0"}
-    text = _add(settings, "text-style", {**content, **letters, **upright})
-    rim = {"bufferDraw": "1", "bufferSize": "0.9", "bufferSizeUnits": "MM", "bufferColor": _rgba("#ffffff")}
-    _add(text, "text-buffer", {**rim, "bufferOpacity": "0.85", "bufferJoinStyle": "128", "bufferNoFill": "1"})
-    _add(settings, "text-format", {"multilineAlign": "1"})
+    text = add(settings, "text-style", {**content, **letters, **upright})
+    rim = {"bufferDraw": "1", "bufferSize": "0.9", "bufferSizeUnits": "MM", "bufferColor": _rgba(PAPER)}
+    add(text, "text-buffer", {**rim, "bufferOpacity": "0.85", "bufferJoinStyle": "128", "bufferNoFill": "1"})
+    add(settings, "text-format", {"multilineAlign": "1"})
     placement = {"placement": _PLACEMENTS[style.geometry], "placementFlags": "10", "priority": "5"}
-    _add(settings, "placement", {**placement, "dist": "0.8", "distUnits": "MM"})
+    add(settings, "placement", {**placement, "dist": "0.8", "distUnits": "MM"})
     scales = {"scaleVisibility": "1", "scaleMin": "0", "scaleMax": str(style.label_scale)}
-    _add(settings, "rendering", {**scales, "drawLabels": "1", "obstacle": "1", "fontMaxPixelSize": "10000"})
-
-
-# --- SLD: what map servers and other programs read ---
-
-
-def _sld(style: LayerStyle, name: str) -> ET.Element:
-    """Return the document; names carry their prefixes as text, so that no registry of names is changed."""
-    namespaces = {
-        "xmlns": "http://www.opengis.net/sld",
-        "xmlns:se": "http://www.opengis.net/se",
-        "xmlns:ogc": "http://www.opengis.net/ogc",
-    }
-    root = ET.Element("StyledLayerDescriptor", {"version": "1.1.0", **namespaces})
-    layer = _add(root, "NamedLayer")
-    _add(layer, "se:Name", text=name)
-    user_style = _add(layer, "UserStyle")
-    _add(user_style, "se:Name", text=name)
-    if style.geometry == "table":
-        return root
-    rules = _add(user_style, "se:FeatureTypeStyle")
-    for category in style.categories if style.field else (Category("", name, style.symbol),):
-        _add_rule(rules, style, category)
-    if style.label_fields:
-        # Apart, because a rule without a filter would keep the rule for all other values from ever applying.
-        _add_sld_label(_add(user_style, "se:FeatureTypeStyle"), style)
-    return root
-
-
-def _add_rule(parent: ET.Element, style: LayerStyle, category: Category) -> None:
-    rule = _add(parent, "se:Rule")
-    _add(rule, "se:Name", text=category.label)
-    _add(_add(rule, "se:Description"), "se:Title", text=category.label)
-    if style.field and category.value:
-        equal = _add(_add(rule, "ogc:Filter"), "ogc:PropertyIsEqualTo")
-        _add(equal, "ogc:PropertyName", text=style.field)
-        _add(equal, "ogc:Literal", text=category.value)
-    elif style.field:
-        _add(rule, "se:ElseFilter")
-    symbolizer = _add(rule, f"se:{_SYMBOLIZERS[style.geometry]}")
-    symbol = category.symbol
-    if style.geometry == "line":
-        _add_stroke(symbolizer, symbol, symbol.color)
-        return
-    if style.geometry == "point":
-        graphic = _add(symbolizer, "se:Graphic")
-        symbolizer = _add(graphic, "se:Mark")
-        _add(symbolizer, "se:WellKnownName", text=symbol.shape)
-        _add(graphic, "se:Size", text=_pixels(symbol.size))
-    _add_fill(symbolizer, symbol.color)
-    _add_stroke(symbolizer, symbol, symbol.outline)
-
-
-def _pixels(millimetres: float) -> str:
-    return f"{millimetres / _SLD_PIXEL:.2f}"
-
-
-def _add_fill(parent: ET.Element, color: str | None) -> None:
-    if color is not None:
-        _add_paint(_add(parent, "se:Fill"), "fill", color)
-
-
-def _add_stroke(parent: ET.Element, symbol: Symbol, color: str | None) -> None:
-    if color is None:
-        return
-    stroke = _add(parent, "se:Stroke")
-    _add_paint(stroke, "stroke", color)
-    _add_parameter(stroke, "stroke-width", _pixels(symbol.width))
-    _add_parameter(stroke, "stroke-linejoin", "round")
-    if symbol.dashed:
-        _add_parameter(stroke, "stroke-dasharray", " ".join(_pixels(length) for length in _DASH))
-
-
-def _add_paint(parent: ET.Element, kind: str, color: str) -> None:
-    rgb, alpha = _split_color(color)
-    _add_parameter(parent, kind, rgb)
-    if alpha < 255:
-        _add_parameter(parent, f"{kind}-opacity", f"{alpha / 255:.2f}")
-
-
-def _add_parameter(parent: ET.Element, name: str, value: str) -> None:
-    _add(parent, "se:SvgParameter", {"name": name}, text=value)
-
-
-def _add_sld_label(parent: ET.Element, style: LayerStyle) -> None:
-    rule = _add(parent, "se:Rule")
-    _add(rule, "se:MaxScaleDenominator", text=str(style.label_scale))
-    symbolizer = _add(rule, "se:TextSymbolizer")
-    label = _add(symbolizer, "se:Label")
-    for number, column in enumerate(style.label_fields, start=1):
-        name = _add(label, "ogc:PropertyName", text=column)
-        name.tail = style.label_separator if number < len(style.label_fields) else None
-    _add_parameter(_add(symbolizer, "se:Font"), "font-size", "11")
-    halo = _add(symbolizer, "se:Halo")
-    _add(halo, "se:Radius", text="2")
-    _add_fill(halo, "#ffffff")
-    _add_fill(symbolizer, _LABEL_COLOR)
+    add(settings, "rendering", {**scales, "drawLabels": "1", "obstacle": "1", "fontMaxPixelSize": "10000"})

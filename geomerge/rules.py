@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import difflib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
+from geomerge.days import Day, days, hint, unknown_after, unknown_before
+from geomerge.events import BaseEvent, Correct, Create, Merge, Renumber, Split, Transfer
 from geomerge.findings import Finding
-from geomerge.plan import Create, Merge, Plan, Renumber, Split, _Event
-from geomerge.steps import Step, steps
+from geomerge.plan import Plan
+from geomerge.selectors import SELECTORS, Parent
+from geomerge.steps import inherited
 
-
-@dataclass(frozen=True)
-class _Day:
-    """The events of one date and the codes alive before it; ``ended`` tells when and how a code went."""
-
-    date: dt.date
-    events: tuple[_Event, ...]
-    alive: frozenset[str]
-    step: Step
-    ended: Mapping[str, tuple[dt.date, str]]
+NAME_THE_PART = f"Give it an {', '.join(SELECTORS[:-1])} or {SELECTORS[-1]}"
 
 
 def check_plan(
@@ -52,143 +44,134 @@ def check_plan(
     Examples
     --------
     >>> plan = Plan(date="2017-01-01", events=[{"merge": ["706", "0719"], "into": "0710"}])
-    >>> for finding in check_plan(plan, ["0706", "0719"]): print(finding)
-    No unit has the code 706 (merge 0719 706 > 0710). Did you mean 0706?
+    >>> for finding in check_plan(plan, ["0706", "0719"]):
+    ...     print(finding)
+    No unit has the code 706 (merge 0719 706 > 0710). Did you mean 0706? A code keeps its zeros.
     """
     codes = list(codes)
-    findings = list(_repeated(codes))
-    alive, ended = frozenset(codes), dict[str, tuple[dt.date, str]]()
-    known_names, known_parents = dict(names or {}), dict(parents or {})
-    for date, step in zip(plan.dates, steps(plan, dict.fromkeys(codes)), strict=True):
-        day = _Day(date, plan.on(date), alive, step, ended)
-        for rule in (_unknown, _twice, _fates, _cycles, _remainders, _collisions, _receivers, _selectors):
+    findings = list(_repeated_units(codes))
+    known_names, known_parents = _present(names), _present(parents)
+    road = list(days(plan, codes))
+    for day in road:
+        for rule in RULES:
             findings += rule(day)
         if names is not None:
             findings += _nameless(day, known_names)
+            known_names = inherited(known_names, day.step) | dict(day.step.names)
         if parents is not None:
             findings += _orphans(day, known_parents)
-        gone = alive - set(step.alive)
-        ended = ended | {code: (date, step.whole[code][1]) for code in gone if code in step.whole}
-        alive = frozenset(step.alive)
-    return findings
+            known_parents = _parents_after(day, known_parents)
+    if parents is not None:
+        findings += _strange_parents(plan, set(_present(parents).values()))
+    return findings + list(_keys(plan, codes, road))
 
 
-def _repeated(codes: list[str]) -> Iterator[Finding]:
+def _present(values: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return what is known; a table holds None or NaN where it is not."""
+    return {
+        code: str(value) for code, value in (values or {}).items() if value is not None and value == value
+    }
+
+
+def _repeated_units(codes: list[str]) -> Iterator[Finding]:
     for code, count in Counter(codes).items():
         if count > 1:
-            yield Finding(
-                "must", "repeated code", f"The code {code} stands {count} times in the units", "units",
-                "One unit is one row; dissolve its parts by code first.",
-            )  # fmt: skip
+            what = f"The code {code} stands {count} times in the units"
+            remedy = "One unit is one row; dissolve its parts by code first."
+            yield _fault("repeated code", what, "units", remedy)
 
 
-def _unknown(day: _Day) -> Iterator[Finding]:
+def _unknown(day: Day) -> Iterator[Finding]:
     for event in day.events:
-        named_after = [*event.names(), *event.parents()] if not event.old_codes() else []
         for code in event.old_codes():
             if code not in day.alive:
-                yield _unknown_code(code, event, day)
-        for code in named_after:
+                yield unknown_before(code, event, day)
+        for code in [] if event.old_codes() else dict.fromkeys([*event.names(), *event.parents()]):
             if code not in day.step.alive:
-                yield _unknown_code(code, event, day)
+                yield unknown_after(code, event, day)
 
 
-def _unknown_code(code: str, event: _Event, day: _Day) -> Finding:
-    if code in day.ended:
-        date, label = day.ended[code]
-        new = day.step.whole.get(code, (None, ""))[0]
-        heirs = label.split(" > ")[-1] if " > " in label else new
-        remedy = f"Name its successor {heirs} or correct the date." if heirs else "Correct the date."
-        return Finding("must", "date", f"{code} ended on {date}, before {day.date}", event.label(), remedy)
-    padded = [known for known in day.alive if known.lstrip("0") == code.lstrip("0")]
-    close = padded or difflib.get_close_matches(code, sorted(day.alive), n=1)
-    remedy = f"Did you mean {close[0]}?" if close else "Correct the code, or use units of the day before."
-    return Finding("must", "unknown code", f"No unit has the code {code}", event.label(), remedy)
-
-
-def _twice(day: _Day) -> Iterator[Finding]:
+def _repeated(day: Day) -> Iterator[Finding]:
     for event in day.events:
-        listed: tuple[str, ...] = ()
-        if isinstance(event, Merge):
-            listed = event.merge
-        elif isinstance(event, Split):
+        listed = getattr(event, event.kind)
+        if isinstance(event, Split):
             listed = tuple(part.code for part in event.into)
-        for code, count in Counter(listed).items():
+        for code, count in Counter(listed if isinstance(listed, tuple) else ()).items():
             if count > 1:
-                yield Finding(
-                    "must", "repeated code", f"{code} is listed {count} times", event.label(), "List it once."
-                )
+                what = f"{day.says(event, 'lists')} {code} {count} times"
+                yield _fault("repeated code", what, event.label(), "List it once.")
+    for position, event in enumerate(day.events[1:], start=1):
+        if event == day.events[position - 1]:
+            yield _fault("repeated event", "The event stands in the plan twice", event.label(), "Keep one.")
 
 
-def _fates(day: _Day) -> Iterator[Finding]:
+def _fates(day: Day) -> Iterator[Finding]:
     for code in sorted(day.alive):
         events = [event for event in day.events if code in event.whole()]
         if len(events) > 1:
-            labels = "; ".join(event.label() for event in events)
-            yield Finding(
-                "must", "two fates", f"{code} goes whole to two places on {day.date}", labels,
-                "Keep one; name what goes elsewhere as a part (transfer, split).",
-            )  # fmt: skip
-    renumbered = Counter(event.to for event in day.events if isinstance(event, Renumber))
-    for code, count in renumbered.items():
-        if count > 1:
-            yield Finding(
-                "must", "collision", f"{count} units are renumbered to {code} on {day.date}", "",
-                "Use a merge if they become one unit.",
-            )  # fmt: skip
+            what = f"{code} goes whole to {len(events)} places on {day.date}"
+            remedy = "Keep one; name what goes elsewhere as a part (transfer, split)."
+            yield _fault("two fates", what, _labels(events), remedy)
 
 
-def _cycles(day: _Day) -> Iterator[Finding]:
+def _one_target(day: Day) -> Iterator[Finding]:
+    makers: dict[str, list[BaseEvent]] = {}
+    for event in day.events:
+        if isinstance(event, Merge | Renumber):
+            makers.setdefault(event.into if isinstance(event, Merge) else event.to, []).append(event)
+    for code, events in makers.items():
+        if len(events) > 1 and any(isinstance(event, Renumber) for event in events):
+            what = f"{len(events)} events give the code {code} on {day.date}"
+            yield _fault("collision", what, _labels(events), "Use one merge if they become one unit.")
+
+
+def _cycles(day: Day) -> Iterator[Finding]:
     moves = {old: new for event in day.events for old, new in event.whole().items() if new and new != old}
     seen: set[str] = set()
     for start in sorted(moves):
         chain = [start]
         while (following := moves.get(chain[-1])) and following not in chain:
             chain.append(following)
-        if following and following == start and not seen & set(chain):
+        if following == start and start not in seen:
             seen |= set(chain)
-            yield Finding(
-                "must", "cycle", f"{' > '.join([*chain, start])} leads back to its start on {day.date}", "",
-                "Give one of the changes another date or another code.",
-            )  # fmt: skip
+            what = f"{' > '.join([*chain, start])} leads back to its start on {day.date}"
+            yield _fault("cycle", what, "", "Give one of the changes another date or another code.")
         elif not following and len(chain) > 2 and chain[1] in day.alive:
-            yield Finding(
-                "must", "chain", f"{chain[0]} becomes {chain[1]}, which itself becomes {chain[2]} on {day.date}", "",
-                f"Name the last code {chain[-1]}, or give the changes their own dates.",
-            )  # fmt: skip
+            what = f"{chain[0]} becomes {chain[1]}, which itself becomes {chain[2]} on {day.date}"
+            remedy = f"Name the last code {chain[-1]}, or give the changes their own dates."
+            yield _fault("chain", what, "", remedy)
 
 
-def _remainders(day: _Day) -> Iterator[Finding]:
+def _remainders(day: Day) -> Iterator[Finding]:
     for event in day.events:
         if not isinstance(event, Split):
             continue
         remainders = sum(part.remainder for part in event.into)
         if remainders != 1:
-            yield Finding(
-                "must", "remainder", f"The split of {event.split} has {remainders or 'no'} remainder", event.label(),
-                "Mark exactly one part with remainder: true; it takes what no other part names.",
-            )  # fmt: skip
+            count = f"{remainders} remainders" if remainders else "no remainder"
+            remedy = "Mark exactly one part with remainder: true; it takes what no other part names."
+            yield _fault("remainder", f"The split of {event.split} has {count}", event.label(), remedy)
         for part in event.into:
             if part.remainder == part.names_a_part:
-                fault = "is the remainder and names a part" if part.remainder else "does not say which part it is"
-                yield Finding(
-                    "must", "part", f"{part.code} {fault}", event.label(),
-                    "Give it an area, line, districts, keys, former or edition, or make it the remainder.",
-                )  # fmt: skip
+                fault = "is the remainder and names a part" if part.remainder else "names no part"
+                remedy = f"{NAME_THE_PART}, or make it the remainder."
+                yield _fault("part", f"{part.code} {fault}", event.label(), remedy)
 
 
-def _selectors(day: _Day) -> Iterator[Finding]:
+def _parts(day: Day) -> Iterator[Finding]:
     for event in day.events:
-        if isinstance(event, Split):
-            continue
-        if any(not cut.selector.names_a_part for cut in event.cuts()):
-            yield Finding(
-                "must", "part", "The event does not say which part it is about", event.label(),
-                "Give it an area, line, districts, keys, former or edition.",
-            )  # fmt: skip
+        unnamed = [selector for selector in event.selectors() if not selector.names_a_part]
+        if unnamed and not isinstance(event, Split):
+            yield _fault(
+                "part", "The event does not say which part it is about", event.label(), f"{NAME_THE_PART}."
+            )
+        receiver = event.to if isinstance(event, Transfer | Correct) else None
+        if receiver in event.old_codes():
+            what = f"A part of {receiver} moves to {receiver} itself"
+            yield _fault("part", what, event.label(), "Correct one of the codes.")
 
 
-def _collisions(day: _Day) -> Iterator[Finding]:
+def _collisions(day: Day) -> Iterator[Finding]:
     for event in day.events:
         new = set(event.creates()) | {code for code in event.whole().values() if code}
         for code in sorted(new & (day.alive - set(event.old_codes()))):
@@ -196,69 +179,120 @@ def _collisions(day: _Day) -> Iterator[Finding]:
                 remedy = f"Add {code} to the merge if it takes part; else choose another code."
                 if isinstance(event, Split):
                     remedy = f"Use a transfer to {code} if that unit lives on; else choose another code."
-                yield Finding(
-                    "must", "collision", f"{code} is the code of another unit that lives on", event.label(), remedy
-                )
+                elif not isinstance(event, Merge):
+                    remedy = "Choose another code, or merge the two if they become one unit."
+                what = f"{code} is the code of another unit that lives on"
+                yield _fault("collision", what, event.label(), remedy)
 
 
-def _receivers(day: _Day) -> Iterator[Finding]:
-    valid = {new for new, _ in day.step.whole.values()} | {c for e in day.events for c in e.creates()}
-    for entry in day.step.cuts:
-        cut = entry.cut
-        if cut.new is not None and cut.new not in valid:
-            close = difflib.get_close_matches(cut.new, sorted(filter(None, valid)), n=1)
-            remedy = f"Did you mean {close[0]}?" if close else "Name a unit that is valid after the date."
-            yield Finding("must", "unknown code", f"No unit has the code {cut.new} afterwards", entry.event, remedy)
-        elif cut.new == cut.unit and cut.kind == "part" and day.step.whole.get(cut.unit, ("", ""))[0] == cut.unit:
-            yield Finding("must", "part", f"A part of {cut.unit} moves to itself", entry.event, "Correct the code.")
-
-
-def _nameless(day: _Day, names: dict[str, str]) -> Iterator[Finding]:
-    given: dict[str, str] = {}
+def _receivers(day: Day) -> Iterator[Finding]:
+    """Check that what receives a part is there afterwards; with a unit that merges, the part goes along."""
     for event in day.events:
-        for code, name in event.names().items():
-            if given.setdefault(code, name) != name:
-                yield Finding(
-                    "must", "name", f"{code} is named both {given[code]} and {name}", event.label(), "Keep one name."
-                )
-    heirs = Counter(new for new, _ in day.step.whole.values())
-    inherited = {
-        new: names[old] for old, (new, _) in day.step.whole.items()
-        if new and old in names and (new == old or heirs[new] == 1)
-    }  # fmt: skip
-    for code in day.step.alive:
-        if code not in given and code not in inherited:
-            yield Finding(
-                "must", "name", f"The new unit {code} has no name", _maker(code, day), "Give the event a name."
-            )
-    names.clear()
-    names.update(inherited | given)
-
-
-def _orphans(day: _Day, parents: dict[str, str]) -> Iterator[Finding]:
-    given = {code: parent for event in day.events for code, parent in event.parents().items()}
-    after: dict[str, str] = {}
-    for code in day.step.alive:
-        if code in given:
-            parent = given[code]
-            after[code] = parent if isinstance(parent, str) else next(iter(parent.values()))
+        if not isinstance(event, Transfer | Correct) or event.to is None or event.to in day.valid:
             continue
-        makers = [old for old, (new, _) in day.step.whole.items() if new == code]
-        makers = makers or [entry.cut.unit for entry in day.step.cuts if entry.cut.new == code and entry.cut.unit]
-        found = sorted({parents[old] for old in makers if old in parents})
-        if len(found) == 1:
-            after[code] = found[0]
-        else:
-            what = f"come from several parents ({', '.join(found)})" if found else "have no parent"
-            yield Finding(
-                "must", "parent", f"The parts of the new unit {code} {what}", _maker(code, day),
-                "Give the event a parent.",
-            )  # fmt: skip
-    parents.clear()
-    parents.update(after)
+        if day.step.whole.get(event.to, ("", ""))[0] is None:
+            what = f"A part moves to {event.to}, which is abolished on {day.date}"
+            yield _fault("unknown code", what, event.label(), "Name a unit that lives on.")
+        elif event.to not in day.step.whole:
+            yield unknown_after(event.to, event, day, "gives a part to")
 
 
-def _maker(code: str, day: _Day) -> str:
-    makers: Collection[str] = [label for new, label in day.step.whole.values() if new == code and label]
-    makers = makers or [entry.event for entry in day.step.cuts if entry.cut.new == code]
-    return next(iter(makers), "")
+def _contradictions(day: Day) -> Iterator[Finding]:
+    """Find names and parents that contradict each other."""
+    for what in ("names", "parents"):
+        given: dict[str, object] = {}
+        for event in day.events:
+            for code, value in getattr(event, what)().items():
+                if given.setdefault(code, value) != value:
+                    word = what.removesuffix("s")
+                    fault = f"{code} gets two {what}: {given[code]} and {value}"
+                    yield _fault(word, fault, event.label(), f"Keep one {word}.")
+
+
+Rule = Callable[[Day], Iterator[Finding]]
+
+RULES: tuple[Rule, ...] = (
+    _unknown,
+    _repeated,
+    _fates,
+    _one_target,
+    _cycles,
+    _remainders,
+    _parts,
+    _collisions,
+    _receivers,
+    _contradictions,
+)
+
+
+def _nameless(day: Day, names: Mapping[str, str]) -> Iterator[Finding]:
+    known = inherited(names, day.step) | dict(day.step.names)
+    for code in day.step.alive:
+        if code not in known and (code not in day.alive or day.step.whole[code][0] != code):
+            what = f"The new unit {code} has no name"
+            yield _fault("name", what, day.maker(code), "Give the event a name.")
+
+
+def _orphans(day: Day, parents: Mapping[str, str]) -> Iterator[Finding]:
+    for code in day.step.alive:
+        found = _parents_of(code, day, parents)
+        unchanged = [old for old, (new, _) in day.step.whole.items() if new == code] == [code]
+        if len(found) != 1 and not unchanged:
+            come = f"come from several parents ({', '.join(found)})" if found else "have no parent"
+            what = f"The parts of the new unit {code} {come}"
+            yield _fault("parent", what, day.maker(code), "Give the event a parent.")
+
+
+def _parents_after(day: Day, parents: Mapping[str, str]) -> dict[str, str]:
+    found = {code: _parents_of(code, day, parents) for code in day.step.alive}
+    return {code: parents[0] for code, parents in found.items() if len(parents) == 1}
+
+
+def _parents_of(code: str, day: Day, parents: Mapping[str, str]) -> list[str]:
+    """Return the parent given to a code, or else the parents of what it is made of."""
+    if code in day.step.parents:
+        return [_first(day.step.parents[code])]
+    makers = [old for old, (new, _) in day.step.whole.items() if new == code]
+    makers = makers or [entry.cut.unit for entry in day.step.cuts if entry.cut.new == code and entry.cut.unit]
+    return sorted({parents[old] for old in makers if old in parents})
+
+
+def _first(parent: Parent) -> str:
+    return parent if isinstance(parent, str) else next(iter(parent.values()))
+
+
+def _strange_parents(plan: Plan, known: set[str]) -> Iterator[Finding]:
+    """Find parents that no unit has and the plan does not introduce: a slip, or a name that is missing."""
+    known = known | {parent.code for parent in plan.parents}
+    for event in plan.events:
+        for parent in dict.fromkeys(_first(parent) for parent in event.parents().values()):
+            if parent not in known:
+                remedy = f"If it is new, name it under parents. {hint(parent, known)}"
+                what = f"No unit has the parent {parent} so far"
+                yield Finding("should", "unknown parent", what, event.label(), remedy)
+
+
+def _keys(plan: Plan, codes: Iterable[str], road: Iterable[Day]) -> Iterator[Finding]:
+    """Find rules for keys between units where nothing moves."""
+    heirs = {code: {code} for code in codes}
+    for day in road:
+        heirs = {
+            old: {new for code in now for new in day.step.successors(code)} for old, now in heirs.items()
+        }
+    for rule in plan.keys:
+        where = f"keys from {rule.from_} to {rule.to}"
+        if rule.from_ not in heirs:
+            what = f"No unit has the code {rule.from_}"
+            yield _fault("key rule", what, where, hint(rule.from_, heirs))
+        elif rule.to not in heirs[rule.from_]:
+            found = sorted(heirs[rule.from_])
+            remedy = f"It goes to {' and '.join(found)}." if found else "It ends without a successor."
+            yield _fault("key rule", f"Nothing of {rule.from_} goes to {rule.to}", where, remedy)
+
+
+def _fault(check: str, what: str, where: str, remedy: str) -> Finding:
+    return Finding("must", check, what, where, remedy)
+
+
+def _labels(events: Iterable[BaseEvent]) -> str:
+    return "; ".join(event.label() for event in events)

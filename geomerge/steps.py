@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from geomerge.plan import Cut, Parent, Plan
+from geomerge.plan import Plan
+from geomerge.selectors import Cut, Parent
 
 T = TypeVar("T")
 
@@ -25,8 +26,8 @@ class LabelledCut:
 class Step:
     """All changes of one date.
 
-    ``whole`` has an entry for every unit alive before the date: its new code (None where it ends) and the label of the
-    event, empty where nothing happens to it.
+    ``whole`` has an entry for every unit alive before the date: its new code (None where it ends) and the
+    label of the event, empty where nothing happens to it.
     """
 
     date: dt.date
@@ -42,9 +43,15 @@ class Step:
         new += [entry.cut.new for entry in self.cuts if entry.cut.new]
         return tuple(dict.fromkeys(new))
 
+    def successors(self, code: str) -> tuple[str, ...]:
+        """Return the codes that follow on a code in law: that of the whole first, then those of its parts."""
+        new, _ = self.whole.get(code, (None, ""))
+        parts = [e.cut.new for e in self.cuts if e.cut.unit == code and e.cut.kind == "part"]
+        return tuple(dict.fromkeys(found for found in [new, *parts] if found))
+
 
 def steps(plan: Plan, codes: Iterable[str]) -> list[Step]:
-    """Return one step a date, in order; a part handed to a unit that itself goes whole elsewhere goes with it.
+    """Return one step a date, in order; a part handed to a unit that itself goes elsewhere goes with it.
 
     Examples
     --------
@@ -100,16 +107,23 @@ def _final(given: Iterable[tuple[Step, Mapping[str, T]]]) -> dict[str, T]:
     known: dict[str, T] = {}
     alive: tuple[str, ...] = ()
     for step, values in given:
-        known = _carried(known, step) | dict(values)
+        known = inherited(known, step) | dict(values)
         alive = step.alive
     return {code: value for code, value in known.items() if code in alive}
 
 
-def _carried(values: Mapping[str, T], step: Step) -> dict[str, T]:
-    """Carry what is known of a code over to its sole whole successor."""
+def inherited(values: Mapping[str, T], step: Step) -> dict[str, T]:
+    """Carry what is known of codes over a date: to the same code, or else to the sole whole successor.
+
+    Examples
+    --------
+    >>> plan = Plan(date="2020-01-01", events=[{"merge": "1 2", "into": "1"}, {"renumber": "3", "to": "4"}])
+    >>> inherited({"1": "Ås", "2": "Bø", "3": "Å"}, steps(plan, ["1", "2", "3"])[0])
+    {'1': 'Ås', '4': 'Å'}
+    """
     heirs = Counter(new for new, _ in step.whole.values())
     return {
         new: values[old]
         for old, (new, _) in step.whole.items()
-        if old in values and new is not None and heirs[new] == 1
+        if old in values and new is not None and (new == old or heirs[new] == 1)
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import json
 import sqlite3
 import subprocess
@@ -22,6 +21,7 @@ from pyproj import CRS
 
 from geomerge import qgis
 from geomerge.errors import InputError
+from geomerge.palette import CHANGES, LINES, SEVERITIES
 from geomerge.qgis import LayerStyle, ProjectLayer, Symbol, project, style_for
 
 NOW = "2026-01-01T00:00:00.000Z"
@@ -140,7 +140,7 @@ def test_style_in_project_is_the_style_of_the_qml() -> None:
     layer = opened(a_project()).find(
         ".//maplayer[layername='Units'][datasource='./boundaries.gpkg|layername=units']"
     )
-    qml = ET.fromstring(style.qml())
+    qml = ET.fromstring(qgis.qml(style))
     assert layer is not None
     for tag in ("renderer-v2", "labeling", "layerOpacity"):
         mine, its = qml.find(tag), layer.find(tag)
@@ -157,9 +157,27 @@ def test_the_legend_shows_what_occurs() -> None:
     assert [category.label for category in style.categories] == ["Slått sammen", "Unchanged", "Foreseen"]
 
 
+def test_units_before_and_after_have_their_own_words() -> None:
+    before, after = (
+        {category.value: category.label for category in style_for(role).categories}
+        for role in ("units_before", "units")
+    )
+    assert (before["merged"], after["merged"]) == (CHANGES["merged"].text_before, CHANGES["merged"].text)
+    assert set(before) - set(after) == {"abolished"}
+    assert set(after) - set(before) == {"created"}
+
+
+def test_lines_are_drawn_as_on_the_figures() -> None:
+    symbols = {category.value: category.symbol for category in style_for("boundary_lines").categories}
+    assert {name: (symbols[name].color, symbols[name].dashed) for name in LINES} == {
+        name: (line.color, line.dashed) for name, line in LINES.items()
+    }
+    assert symbols["kept"].width < symbols["removed"].width < symbols["new"].width
+
+
 def test_a_value_nobody_foresaw_is_drawn() -> None:
     assert style_for("boundary_lines").categories[-1].value == ""
-    assert "ElseFilter" in style_for("boundary_lines").sld()
+    assert "ElseFilter" in qgis.sld(style_for("boundary_lines"))
 
 
 def test_reasons_have_strong_colors_and_readable_texts() -> None:
@@ -174,36 +192,9 @@ def test_reasons_have_strong_colors_and_readable_texts() -> None:
 
 def test_labels_quote_their_columns() -> None:
     style = LayerStyle("point", Symbol("#0072b2"), label_fields=('a "b"', "c"), label_separator="'\\")
-    text = ET.fromstring(style.qml()).find(".//text-style")
+    text = ET.fromstring(qgis.qml(style)).find(".//text-style")
     assert text is not None
     assert text.get("fieldName") == 'concat("a ""b""", \'\\\'\\\\\', "c")'
-
-
-# How people without one kind of cones see linear red, green and blue (Machado, Oliveira and Fernandes 2009).
-EYES = {
-    "all cones": np.eye(3),
-    "no red": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
-    "no green": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
-    "no blue": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
-}
-
-
-def lab(color: str, eye: Any) -> np.ndarray:
-    """Return a colour as an eye sees it, in CIE L*a*b*, where distances are differences people see."""
-    channels = np.frombuffer(bytes.fromhex(color[1:7]), np.uint8) / 255
-    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-    seen = np.clip(np.asarray(eye) @ linear, 0, 1)
-    xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]] @ seen
-    f = np.cbrt(np.maximum(xyz / [0.9505, 1.0, 1.089], 1e-6))
-    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
-
-
-@pytest.mark.parametrize("eye", EYES)
-@pytest.mark.parametrize("role", ["units", "units_before", "boundary_lines", "findings", "review"])
-def test_colors_are_told_apart_by_all_eyes(role: qgis.Role, eye: str) -> None:
-    style = style_for(role, values=list("abcdefgh")) if role == "review" else style_for(role)
-    colors = [lab(category.symbol.color or "", EYES[eye]) for category in style.categories if category.value]
-    assert min(np.linalg.norm(one - other) for one, other in itertools.combinations(colors, 2)) > 10
 
 
 # --- In a real QGIS ---
@@ -438,21 +429,23 @@ def test_qgis_gives_each_table_its_own_style(seen: dict[str, Any]) -> None:
 @pytest.mark.real
 def test_qgis_reads_the_colors_of_the_sld(seen: dict[str, Any]) -> None:
     rules = seen["default_styles"]["boundary_lines"]["sld_rules"]
-    assert ["Removed boundary", "#d55e00"] in rules
+    assert [LINES["removed"].text, LINES["removed"].color] in rules
 
 
 @pytest.mark.real
 def test_pictures_hold_the_colors(seen: dict[str, Any]) -> None:
+    changes = {name: change.color for name, change in CHANGES.items()}
+    both = {changes[name] for name in ("merged", "split", "adjusted", "renumbered", "unchanged")}
     expected = {
-        "Before": {"#86b9e8", "#f8cd72", "#83d8bd", "#e58e66", "#f7f7f5"},
-        "After": {"#86b9e8", "#f8cd72", "#83d8bd", "#e2b5d6", "#0072b2", "#d55e00"},
+        "Before": {*both, changes["abolished"]},
+        "After": {*both, changes["created"], LINES["new"].color, LINES["removed"].color},
     }
     for theme, colors in expected.items():
         picture = seen["pictures"][theme]
         assert picture["errors"] == []
         assert colors <= set(picture["colors"]), theme
-        assert picture["colors"]["#86b9e8"] > 5_000
-    assert "#f0c419" in seen["pictures"]["opened"]["colors"]
+        assert picture["colors"][changes["merged"]] > 5_000
+    assert SEVERITIES["should"].color in seen["pictures"]["opened"]["colors"]
 
 
 @pytest.mark.real

@@ -1,0 +1,197 @@
+"""Lineage: which old units make up each new unit, with what share, and what that makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from geomerge.attributes import Source
+from geomerge.coverage import Indices
+from geomerge.errors import InputError
+from geomerge.steps import Step
+from geomerge.walk import needed_cuts
+
+Dates = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """The new units in the order of their first predecessor, each with its pieces and its old units.
+
+    ``sources`` holds the old units of each new one, the largest territory first; ``corrected`` tells which
+    new units are only drawn differently.
+    """
+
+    codes: tuple[str, ...]
+    groups: tuple[Indices, ...]
+    sources: tuple[tuple[Source, ...], ...]
+    corrected: frozenset[str]
+
+    @property
+    def predecessors(self) -> list[str]:
+        """Codes of the old units of each new one, separated by blanks."""
+        return [" ".join(sorted(source.code for source in sources)) for sources in self.sources]
+
+    @property
+    def untouched(self) -> list[bool]:
+        """Whether each new unit is one old unit as a whole."""
+        return [len(sources) == 1 and sources[0].share == 1.0 for sources in self.sources]
+
+    @property
+    def families(self) -> list[list[int]]:
+        """Positions of the new units that share old units, one list a family."""
+        up = list(range(len(self.codes)))
+
+        def head(position: int) -> int:
+            while up[position] != position:
+                up[position] = up[up[position]]
+                position = up[position]
+            return position
+
+        first: dict[str, int] = {}
+        for position, sources in enumerate(self.sources):
+            for source in sources:
+                up[head(position)] = head(first.setdefault(source.code, position))
+        found: dict[int, list[int]] = {}
+        for position in range(len(self.codes)):
+            found.setdefault(head(position), []).append(position)
+        return list(found.values())
+
+
+def lineage(pieces: gpd.GeoDataFrame, codes: Sequence[str]) -> Lineage:
+    """Read the lineage of all new units from the pieces.
+
+    Parameters
+    ----------
+    pieces
+        Table made by :func:`geomerge.pieces`.
+    codes
+        Codes of the old units, in their order.
+
+    Examples
+    --------
+    >>> table = gpd.GeoDataFrame(
+    ...     {"old_code": ["1", "2", "2"], "new_code": ["9", "9", "2"], "kind": ["whole", "part", "part"]},
+    ...     geometry=[shapely.box(0, 0, 2, 1), shapely.box(2, 0, 3, 1), shapely.box(3, 0, 4, 1)],
+    ... )
+    >>> found = lineage(table, ["1", "2"])
+    >>> [[(source.code, source.share) for source in sources] for sources in found.sources]
+    [[('1', 1.0), ('2', 0.5)], [('2', 0.5)]]
+    """
+    table = pd.DataFrame(pieces[["old_code", "new_code", "kind"]]).reset_index(drop=True)
+    table["area"] = np.nan_to_num(shapely.area(pieces.geometry.to_numpy()))
+    rows = {code: row for row, code in enumerate(codes)}
+    if missing := sorted(set(table["old_code"].dropna()) - set(rows)):
+        raise InputError(
+            f"The pieces name {', '.join(missing[:5])}, which are not among the units they were made from."
+        )
+    alive = table[table["new_code"].notna()]
+    groups = {str(new): found for new, found in alive.groupby("new_code", sort=False).indices.items()}
+    corrections = alive[alive["kind"] == "correction"]
+    corrected = {*corrections["new_code"], *corrections["old_code"].dropna()}
+    sources = _sources(table, rows)
+    return Lineage(
+        tuple(groups),
+        tuple(alive.index.to_numpy()[found] for found in groups.values()),
+        tuple(tuple(sorted(sources.get(new, []), key=lambda s: (-s.area, s.code))) for new in groups),
+        frozenset(map(str, corrected)),
+    )
+
+
+def _sources(table: pd.DataFrame, rows: Mapping[str, int]) -> dict[str, list[Source]]:
+    """Return the old units of each new one by what they are in law; a correction moves no land."""
+    legal = table[table["old_code"].notna() & (table["kind"] != "correction")]
+    sums = legal.groupby(["old_code", "new_code"], dropna=False, sort=False)["area"].sum().reset_index()
+    heirs, total = (
+        sums.groupby("old_code")["area"].transform("size"),
+        sums.groupby("old_code")["area"].transform("sum"),
+    )
+    sums["share"] = np.where(heirs == 1, 1.0, sums["area"] / total.where(total > 0, 1.0))
+    found: dict[str, list[Source]] = {}
+    for old, new, area, share in sums.itertuples(index=False):
+        if isinstance(new, str):
+            found.setdefault(new, []).append(Source(old, rows[old], float(share), float(area)))
+    return found
+
+
+def new_index(found: Lineage, old: pd.Index) -> pd.Index:
+    """Give each new unit the label of its largest predecessor, unless that lives on or is larger elsewhere.
+
+    Units without a label of their own get new numbers, or their code where labels are no numbers.
+    """
+    heirs: dict[int, tuple[bool, float, int]] = {}
+    for number, sources in enumerate(found.sources):
+        for source in sources[:1]:
+            claim = (source.code == found.codes[number], source.area, -number)
+            heirs[source.row] = max(heirs.get(source.row, claim), claim)
+    taken = {-number: old[row] for row, (_, _, number) in heirs.items()}
+    numeric = pd.api.types.is_integer_dtype(old.dtype)
+    following = int(old.max()) + 1 if numeric and len(old) else 0
+    fresh = [number for number in range(len(found.codes)) if number not in taken]
+    labels: dict[int, Any] = {n: following + i if numeric else found.codes[n] for i, n in enumerate(fresh)}
+    labels |= taken
+    index: pd.Index = pd.Index([labels[number] for number in range(len(found.codes))], name=old.name)
+    return index
+
+
+def changes(found: Lineage, renamed: Sequence[bool]) -> list[str]:
+    """Return what became of each new unit.
+
+    Returns
+    -------
+    list of str
+        ``unchanged``, ``renamed``, ``renumbered``, ``merged`` (of several whole units), ``split`` (a part of
+        one unit that ended or lives on elsewhere), ``adjusted`` (gave or received a part), ``created``,
+        ``corrected`` (only drawn differently).
+    """
+    return [_change(found, position, renamed[position]) for position in range(len(found.codes))]
+
+
+def _change(found: Lineage, position: int, renamed: bool) -> str:
+    new, sources = found.codes[position], found.sources[position]
+    whole = [source for source in sources if source.share == 1.0]
+    if not sources:
+        return "created"
+    if len(whole) > 1:
+        return "merged"
+    if len(sources) == 1 and whole:
+        if whole[0].code != new:
+            return "renumbered"
+        if renamed:
+            return "renamed"
+        return "corrected" if new in found.corrected else "unchanged"
+    continues = any(source.code == new for source in sources)
+    return "adjusted" if whole or continues or len(sources) > 1 else "split"
+
+
+def last_changes(road: Sequence[Step], before: Mapping[str, str]) -> Dates:
+    """Return the ISO date of the last change of code or territory by new code; a correction is no change.
+
+    Parameters
+    ----------
+    road
+        The steps of the plan.
+    before
+        Date by old code, empty where it is not known.
+    """
+    dates = dict(before)
+    for step in road:
+        cuts = [entry.cut for entry in needed_cuts(step) if entry.cut.kind != "correction"]
+        gave, received = {cut.unit for cut in cuts}, {cut.new for cut in cuts}
+        members: dict[str, list[str]] = {}
+        for old, (new, _) in step.whole.items():
+            if new is not None:
+                members.setdefault(new, []).append(old)
+        after: Dates = {}
+        for new in step.alive:
+            olds = members.get(new, [])
+            same = olds == [new] and new not in gave and new not in received
+            after[new] = dates.get(new, "") if same else step.date.isoformat()
+        dates = after
+    return dates

@@ -1,0 +1,69 @@
+"""The manifest: what a run read, did and wrote, with hashes, so that anyone can check it later."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from geomerge import layers
+from geomerge.findings import Finding
+
+LIBRARIES = ("geopandas", "pandas", "shapely", "pyproj", "numpy", "pyarrow", "fiona")
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, or of a folder that is one layer (its files in the order of their names)."""
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file():
+            with file.open("rb") as stream:
+                for block in iter(lambda: stream.read(1 << 20), b""):
+                    digest.update(block)
+    return digest.hexdigest()
+
+
+def listed(files: Mapping[str, Path]) -> list[dict[str, Any]]:
+    """Return name, size and hash of files, in the order of their names."""
+    return [
+        {"path": name, "bytes": path.stat().st_size, "sha256": sha256(path)} for name, path in sorted(files.items())
+    ]
+
+
+def manifest(
+    *,
+    title: str,
+    dates: Iterable[str],
+    inputs: Mapping[str, Path],
+    counts: Mapping[str, Any],
+    findings: Iterable[Finding],
+) -> dict[str, Any]:
+    """Return the manifest without its outputs, which are added when they are written."""
+    return {
+        "title": title,
+        "dates": list(dates),
+        "versions": versions(),
+        "inputs": listed(inputs),
+        "counts": dict(counts),
+        "findings": [finding.record() for finding in findings],
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of geomerge and of what it stands on."""
+    found = {"geomerge": version("geomerge"), "python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except ModuleNotFoundError:  # fiona, where there is no wheel for the Python
+            continue
+    return found | layers.versions()
+
+
+def write_manifest(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a manifest as JSON."""
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,174 @@
+"""Revisions: which rows of a layer change and how; everything that is not named stays as it is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import shapely
+
+from geomerge.errors import LayerError
+
+
+@dataclass(frozen=True)
+class Revision:
+    """Changes to a layer, by row number: everything that is not named stays as it is.
+
+    Parameters
+    ----------
+    changed
+        New values by column.
+    geometry
+        New geometries, in the CRS of the layer.
+    removed
+        Rows to leave out.
+    added
+        New rows, each with the row it is first copied from.
+    """
+
+    changed: Mapping[str, pd.Series] = field(default_factory=dict)
+    geometry: pd.Series = field(default_factory=lambda: pd.Series(dtype=object))
+    removed: tuple[int, ...] = ()
+    added: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def cells(self) -> dict[int, dict[str, Any]]:
+        """New values by row and column; missing ones are None."""
+        found: dict[int, dict[str, Any]] = {}
+        for column, values in self.changed.items():
+            for row, value in zip(values.index.tolist(), values.astype(object), strict=True):
+                found.setdefault(int(row), {})[column] = plain(value)
+        return found
+
+    @property
+    def same_rows(self) -> bool:
+        """Whether rows are neither removed nor added."""
+        return not self.removed and not self.added
+
+
+def plain(value: Any) -> Any:
+    """Return a value as Python has it: None for every kind of missing, no numpy numbers.
+
+    Examples
+    --------
+    >>> plain(pd.NA), plain(float("nan")), plain(np.int64(3)), plain("0301")
+    (None, None, 3, '0301')
+    """
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, list | tuple | dict | bytes | str):
+        return value
+    if value is None or pd.isna(value):
+        return None
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def as_text(value: Any) -> str:
+    """Return a value as files of text have it.
+
+    Examples
+    --------
+    >>> as_text(True), as_text(None), as_text(dt.date(2020, 1, 1)), as_text(2.0)
+    ('true', '', '2020-01-01', '2.0')
+    """
+    value = plain(value)
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.isoformat() if isinstance(value, dt.date | dt.time) else str(value)
+
+
+def wkb(shapes: Any) -> Any:
+    """Return geometries as ISO WKB, with Z and M where they have them."""
+    return shapely.to_wkb(np.asarray(shapes, dtype=object), output_dimension=4, flavor="iso")
+
+
+def revised(
+    table: pa.Table, revision: Revision, fids: np.ndarray[Any, Any], geometry: str | None, name: str
+) -> pa.Table:
+    """Apply a revision to an Arrow table; types, metadata and all other values stay.
+
+    Parameters
+    ----------
+    table
+        Table without a column for row numbers.
+    revision
+        What to change.
+    fids
+        Row numbers of the table.
+    geometry
+        Name of the column with the geometry, as WKB.
+    name
+        Name of the layer, for messages.
+    """
+    position = {int(number): row for row, number in enumerate(fids)}
+    removed = set(revision.removed)
+    if strange := [row for row in [*removed, *revision.added.values()] if row not in position]:
+        raise LayerError(f"{name} has no row {strange[0]}. Keep the index of the layer read.")
+    kept = [row for number, row in position.items() if number not in removed]
+    rows = kept + [position[like] for like in revision.added.values()]
+    out = table if len(kept) == len(rows) == table.num_rows else table.take(pa.array(rows, pa.int64()))
+    place = {int(fids[row]): new for new, row in enumerate(kept)}
+    place |= {new: len(kept) + offset for offset, new in enumerate(revision.added)}
+    changed = {
+        column: [plain(value) for value in values.astype(object)]
+        for column, values in revision.changed.items()
+    }
+    numbers = {column: values.index.tolist() for column, values in revision.changed.items()}
+    if geometry is not None and len(revision.geometry):
+        changed[geometry], numbers[geometry] = (
+            list(wkb(revision.geometry.to_numpy())),
+            revision.geometry.index.tolist(),
+        )
+    for column, values in changed.items():
+        pairs = [(place[int(n)], v) for n, v in zip(numbers[column], values, strict=True) if int(n) in place]
+        out = _replaced(out, column, pairs, name)
+    return out
+
+
+def _replaced(table: pa.Table, column: str, pairs: list[tuple[int, Any]], name: str) -> pa.Table:
+    at = table.schema.get_field_index(column)
+    if at < 0:
+        raise LayerError(f"{name} has no column {column}. It has {', '.join(table.schema.names)}.")
+    declared = table.schema.field(at)
+    values = [_as_declared(value, declared.type) for _, value in pairs]
+    try:
+        new = pa.array(values, type=declared.type)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, OverflowError) as error:
+        raise LayerError(
+            f"{name}: a new value does not fit column {column} ({declared.type}): {error}."
+        ) from error
+    width = int((declared.metadata or {}).get(b"GDAL:OGR:width", b"0"))
+    for value in values:
+        require_width(value, width, column, name)
+    order = np.arange(table.num_rows)
+    order[[row for row, _ in pairs]] = table.num_rows + np.arange(len(pairs))
+    together = pa.chunked_array([*table.column(at).chunks, new], type=declared.type)
+    return table.set_column(at, declared, together.take(pa.array(order)))
+
+
+def _as_declared(value: Any, kind: pa.DataType) -> Any:
+    text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return value.isoformat() if text and isinstance(value, dt.date | dt.time) else value
+
+
+def require_width(value: Any, width: int, column: str, name: str) -> None:
+    """Raise LayerError if a text is longer than its column is declared; nothing is cut in silence.
+
+    Examples
+    --------
+    >>> require_width("12345", 4, "kode", "a.shp")
+    Traceback (most recent call last):
+    geomerge.errors.LayerError: a.shp: '12345' is longer than column kode is declared, 4 characters. ...
+    """
+    if width and isinstance(value, str) and len(value) > width:
+        raise LayerError(
+            f"{name}: {value!r} is longer than column {column} is declared, {width} characters. "
+            f"Widen the column, or ask for another format (format)."
+        )

@@ -1,0 +1,185 @@
+"""A whole job: read, check, cut, dissolve, reassign, rekey, prove; then write everything and publish it at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+
+from geomerge.assignment import Assignment
+from geomerge.checks import area_balance, check_balance, check_counts, check_lost, check_units
+from geomerge.crosswalk import crosswalk
+from geomerge.dissolve import Level, dissolve, dissolve_level
+from geomerge.edges import boundary_lines
+from geomerge.findings import Finding, require
+from geomerge.follow import follow
+from geomerge.inputs import Inputs, Loaded, read_inputs
+from geomerge.job import Job, LayerConfig, read_job
+from geomerge.outputs import write_outputs
+from geomerge.pieces import pieces
+from geomerge.plan import Plan
+from geomerge.progress import progress
+from geomerge.publish import staged
+from geomerge.reassign import reassign
+from geomerge.rekey import check_keys, joined, rekey
+from geomerge.results import Moved, Results
+from geomerge.rules import check_plan
+
+log = logging.getLogger("geomerge")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished job: its results, and the folder they were written to (None after a dry run)."""
+
+    results: Results
+    output: Path | None
+
+
+def run(
+    job: Job | str | Path,
+    *,
+    output: str | Path | None = None,
+    dry_run: bool = False,
+    overwrite: bool = False,
+) -> Run:
+    """Carry out a job and publish its results at once; a run that dies leaves the previous results as they were.
+
+    Parameters
+    ----------
+    job
+        The job, or the path of its file.
+    output
+        Folder of the results, instead of the one the job names.
+    dry_run
+        Do everything but write.
+    overwrite
+        Replace a folder that geomerge did not write.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    InputError
+        If the input cannot be used; all faults are in the error.
+    Blocked
+        If a finding forbids to go on; all findings are in the error, and nothing was written.
+    """
+    job = job if isinstance(job, Job) else read_job(job)
+    inputs = read_inputs(job)
+    results = carry_out(inputs)
+    require(results.findings)
+    if dry_run:
+        return Run(results, None)
+    target = Path(output) if output is not None else Path(job.file(job.output))
+    with staged(target, overwrite=overwrite) as folder:
+        write_outputs(folder, inputs, results)
+    return Run(results, target)
+
+
+def carry_out(inputs: Inputs) -> Results:
+    """Do the whole job in memory; findings that block are in the results, as far as the job got."""
+    findings: list[Finding] = []
+    units, plan, job = inputs.units, inputs.plan, inputs.job
+    findings += _check_plan(units, plan)
+    require(findings)
+    log.info("cutting %d units by %d events", len(units.table), len(plan.events))
+    cut = pieces(
+        units.table, plan, code=units.config.code, districts=inputs.districts, parcels=inputs.parcels,
+        gap_width=job.gap_width, sliver_width=job.sliver_width, findings=findings,
+    )  # fmt: skip
+    log.info("dissolving %d pieces", len(cut))
+    new_units = dissolve(
+        cut, units=units.table, plan=plan, code=job.units.code, name=job.units.name, levels=levels_of(job),
+        policies=job.units.attributes, findings=findings,
+    )  # fmt: skip
+    levels = {level.name: dissolve_level(new_units, level, findings=findings) for level in levels_of(job)}
+    parents = [
+        (level.name, new_units.set_index(job.units.code)[level.column]) for level in levels_of(job) if level.column
+    ]
+    balance = area_balance(cut, units.table, new_units, code=job.units.code, gap_width=job.gap_width)
+    findings += [*check_balance(balance), *check_lost(cut)]
+    findings += check_units(new_units, code=job.units.code, before=units.table)
+    moved = _move(inputs.layers, cut, plan, findings)
+    return Results(
+        plan=plan, units=units.table, new_units=new_units, pieces=cut, levels=levels,
+        lines=boundary_lines(cut, parents=parents), crosswalk=crosswalk(cut), balance=balance, moved=moved,
+        findings=tuple(dict.fromkeys(findings)),
+    )  # fmt: skip
+
+
+def levels_of(job: Job) -> list[Level]:
+    """Return the levels of a job, from the lowest to the highest."""
+    return [Level(level.name, level.code, level.label) for level in job.units.levels]
+
+
+def _check_plan(units: Loaded, plan: Plan) -> list[Finding]:
+    config, table = units.config, units.table
+    codes = list(table[config.code])
+    name = getattr(config, "name", None)
+    first = next((level.code for level in getattr(config, "levels", ()) if level.code), None)
+    names = dict(zip(codes, table[name], strict=True)) if name else None
+    parents = dict(zip(codes, table[first], strict=True)) if first else None
+    return check_plan(plan, codes, names=names, parents=parents)
+
+
+def _move(
+    loaded: Mapping[str, Loaded], cut: gpd.GeoDataFrame, plan: Plan, findings: list[Finding]
+) -> dict[str, Moved]:
+    """Reassign each layer; those that follow another come after it."""
+    ordered = sorted(loaded.items(), key=lambda item: item[1].config.follows is not None)  # type: ignore[attr-defined]
+    moved: dict[str, Moved] = {}
+    for name, layer in _shown(ordered):
+        log.info("reassigning %d rows of %s", len(layer.table), name)
+        noticed: list[Finding] = []
+        assignment = _assign(layer, cut, moved, noticed)
+        noticed += check_counts(name, len(layer.table), len(assignment.updated), len(assignment.review))
+        moved[name] = _rekeyed(name, layer, assignment, plan, noticed)
+        findings += [_placed(finding, name) for finding in noticed]
+    return {name: moved[name] for name in loaded}
+
+
+def _shown(items: list[tuple[str, Loaded]]) -> Iterable[tuple[str, Loaded]]:
+    return progress(items, "reassign")
+
+
+def _placed(finding: Finding, name: str) -> Finding:
+    return finding if finding.where == name else dataclasses.replace(finding, where=f"{name}: {finding.where}")
+
+
+def _assign(
+    layer: Loaded, cut: gpd.GeoDataFrame, moved: Mapping[str, Moved], findings: list[Finding]
+) -> Assignment:
+    config = layer.config
+    assert isinstance(config, LayerConfig)
+    if config.follows is None:
+        return reassign(
+            layer.table, cut, code=config.code, min_share=config.min_share, verify=config.verify, findings=findings
+        )
+    leaders, follows = moved[config.follows.layer].assignment, config.follows
+    return follow(
+        layer.table, leaders, foreign_key=follows.foreign_key, key=follows.key, by=follows.by, code=config.code,
+        findings=findings,
+    )  # fmt: skip
+
+
+def _rekeyed(
+    name: str, layer: Loaded, assignment: Assignment, plan: Plan, findings: list[Finding]
+) -> Moved:
+    """Give the rows that moved their new keys; rows in review keep theirs."""
+    config = layer.config
+    assert isinstance(config, LayerConfig)
+    updated = assignment.updated
+    if not config.key:
+        return Moved(assignment, updated[[]], None, None)
+    keys = rekey(updated, plan.keys, key=config.key, code=config.code, text=config.key_text)
+    old = joined(updated, updated[config.code], config.key)
+    new = joined(keys, updated["new_code"], config.key)
+    findings += check_keys(old, new, name)
+    return Moved(assignment, keys, old, new)

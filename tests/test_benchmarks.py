@@ -1,0 +1,54 @@
+"""The benchmarks run, and the methods they compare give the same answers; times are no test."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def measured(script: str) -> dict[str, list[dict[str, Any]]]:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / script), "--quick", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, list[dict[str, Any]]] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.slow
+def test_all_ways_draw_the_same_boundaries() -> None:
+    found = measured("bench_dissolve.py")
+    assert len(found) >= 2
+    for case, rows in found.items():
+        assert [row["equal"] for row in rows] == ["yes"] * 5, case
+        ours = rows[0]
+        assert ours["method"] == "geomerge"
+        assert ours["edges matched"] == "yes", case
+        kept = re.fullmatch(r"yes|(\d+) of (\d+), (\d+) got a corner", ours["whole units byte-identical"])
+        assert kept, case
+        assert kept[0] == "yes" or int(kept[1]) + int(kept[3]) == int(kept[2]), case
+        assert ours["valid"] == "yes" or not case.startswith("synthetic"), case
+
+
+@pytest.mark.slow
+def test_all_exact_ways_give_parcels_the_same_unit_and_shares() -> None:
+    found = measured("bench_reassign.py")
+    assert found
+    for case, rows in found.items():
+        *exact, points = rows
+        assert len(exact) == 5
+        for row in exact:
+            for column in ("same unit", "shares within 1e-6", "same runner-up"):
+                assert row[column].startswith("yes"), (case, row["method"], column)
+        assert points["method"] == "geopandas, sjoin of points"

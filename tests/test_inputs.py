@@ -1,0 +1,74 @@
+"""What a job names is read into one CRS, with codes as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from geomerge.errors import InputError
+from geomerge.inputs import as_codes, read_inputs
+from geomerge.job import FileLayer, read_job
+
+
+def config(**more: Any) -> FileLayer:
+    return FileLayer(path="units.gpkg", code="code", **more)
+
+
+def test_numbers_get_their_zeros_back_and_become_numbers_again(small_job: Any) -> None:
+    small_job.parcels["code"] = small_job.parcels["code"].astype(int)
+    small_job.job["layers"][0]["code_width"] = 4
+    loaded = read_inputs(read_job(small_job.write())).layers["parcels"]
+    assert loaded.table["code"].tolist() == ["0101", "0102", "0103", "0104"]
+    assert loaded.in_source_type(pd.Series(["0110", None])).tolist() == [110, None]
+
+
+def test_numbers_without_a_width_are_refused() -> None:
+    with pytest.raises(InputError, match=r"numbers \(301 to 5061\).*code_width: 4"):
+        as_codes(pd.Series([301, 5061]), config())
+
+
+def test_decimals_are_no_codes() -> None:
+    with pytest.raises(InputError, match="with decimals"):
+        as_codes(pd.Series([301.5]), config(code_width=4))
+
+
+def test_missing_codes_stay_missing() -> None:
+    assert as_codes(pd.Series([301, None]), config(code_width=4)).tolist() == ["0301", None]
+    assert as_codes(pd.Series(["0301", None], dtype="string"), config()).tolist() == ["0301", None]
+
+
+def test_every_layer_comes_into_the_crs_of_the_job(small_job: Any) -> None:
+    small_job.parcels = small_job.parcels.to_crs("EPSG:4258")
+    inputs = read_inputs(read_job(small_job.write()))
+    assert inputs.layers["parcels"].table.crs == "EPSG:25833"
+    assert inputs.layers["parcels"].original.crs == "EPSG:4258"
+
+
+def test_a_crs_can_be_stated(small_job: Any) -> None:
+    small_job.parcels = small_job.parcels.set_crs(None, allow_override=True)
+    small_job.job["layers"][0]["crs"] = "EPSG:25833"
+    assert read_inputs(read_job(small_job.write())).layers["parcels"].table.crs == "EPSG:25833"
+
+
+def test_a_stated_crs_must_not_contradict_the_file(small_job: Any) -> None:
+    small_job.job["layers"][0]["crs"] = "EPSG:25832"
+    with pytest.raises(InputError, match="declares EPSG:25833, but the job says EPSG:25832"):
+        read_inputs(read_job(small_job.write()))
+
+
+def test_only_the_columns_needed_are_read(small_job: Any) -> None:
+    small_job.parcels["share"] = 0.5
+    assert "share" not in read_inputs(read_job(small_job.write())).layers["parcels"].table
+
+
+def test_files_are_named_as_in_the_job(small_job: Any) -> None:
+    inputs = read_inputs(read_job(small_job.write()))
+    assert {name: path.name for name, path in inputs.files.items()} == {
+        "parcels.gpkg": "parcels.gpkg",
+        "plan.yaml": "plan.yaml",
+        "units.gpkg": "units.gpkg",
+    }
+    assert all(isinstance(path, Path) for path in inputs.files.values())

@@ -1,0 +1,282 @@
+"""The notebooks run as they are stored, and on other data with other parameters only."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import nbformat
+import pytest
+import shapely
+import yaml
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SECONDS = 120  # for one cell, on a machine that is busy
+
+Execute = Callable[..., nbformat.NotebookNode]
+
+# Runs a notebook and writes it back; in a process of its own: loops and sockets stay out of the tests.
+EXECUTE = f"""
+import sys
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+file, folder = sys.argv[1:]
+notebook = nbformat.read(file, as_version=4)
+place = {{"metadata": {{"path": folder}}}}
+client = NotebookClient(notebook, kernel_name="python3", timeout={SECONDS}, resources=place)
+try:
+    client.execute()
+except CellExecutionError as error:
+    sys.exit(str(error))
+nbformat.write(notebook, file)
+"""
+
+
+def code_cells(notebook: nbformat.NotebookNode) -> list[Any]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def cell(notebook: nbformat.NotebookNode, name: str) -> Any:
+    return next(each for each in notebook.cells if each.id == name)
+
+
+def printed(notebook: nbformat.NotebookNode, name: str) -> str:
+    """Return what a cell shows, as text."""
+    texts = []
+    for output in cell(notebook, name).outputs:
+        data = output.get("data", {})
+        texts.append(output.get("text") or data.get("text/html") or data.get("text/plain", ""))
+    return "\n".join(texts)
+
+
+def figures(notebook: nbformat.NotebookNode) -> int:
+    return sum(
+        "image/png" in output.get("data", {}) for each in code_cells(notebook) for output in each.outputs
+    )
+
+
+@pytest.fixture
+def execute(tmp_path: Path) -> Execute:
+    """Run a notebook, its parameters replaced as papermill does, and checks; warnings are errors."""
+
+    def run(
+        stem: str, *, folder: Path | None = None, checks: str = "", **parameters: object
+    ) -> nbformat.NotebookNode:
+        notebook = nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", as_version=4)
+        given = {"output": str(tmp_path / "results"), **parameters}
+        after = next(i for i, each in enumerate(notebook.cells) if each.id == "parameters") + 1
+        lines = "\n".join(f"{name} = {value!r}" for name, value in given.items())
+        new = nbformat.v4.new_code_cell
+        notebook.cells.insert(after, new(lines, metadata={"tags": ["injected-parameters"]}))
+        notebook.cells.insert(0, new("import warnings\n\nwarnings.simplefilter('error')"))
+        notebook.cells.append(new(checks + "\nwarnings.resetwarnings()"))
+        file = tmp_path / f"{stem}.ipynb"
+        nbformat.write(notebook, file)
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        done = subprocess.run(
+            [sys.executable, "-c", EXECUTE, str(file), str(folder or ROOT / "notebooks")],
+            env=environment, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        result = nbformat.read(file, as_version=4)
+        assert [each.id for each in code_cells(result) if "Warning" in printed(result, each.id)] == []
+        return result
+
+    return run
+
+
+@pytest.fixture
+def squares(tmp_path: Path) -> Path:
+    """Write another reform: four squares of a kilometre in a row; two merge, a strip of the third moves.
+
+    ::
+
+        +----+----+----+----+
+        | 11 | 12 | 13 | 14 |      11 and 12 become 15; the east of 13 goes to 14
+        +----+----+----+----+
+    """
+    boxes = [shapely.box(x * 1000, 0, x * 1000 + 1000, 1000) for x in range(4)]
+    units = gpd.GeoDataFrame({"nr": ["11", "12", "13", "14"]}, geometry=boxes, crs="EPSG:25833")
+    units.to_file(tmp_path / "squares.gpkg")
+    strip = gpd.GeoDataFrame(geometry=[shapely.box(2700, 0, 3000, 1000)], crs="EPSG:25833")
+    strip.to_file(tmp_path / "strip.gpkg")
+    plan = {
+        "date": "2024-01-01",
+        "events": [
+            {"merge": ["11", "12"], "into": "15"},
+            {"transfer": "13", "to": "14", "area": "strip.gpkg"},
+        ],
+    }
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan), encoding="utf-8")
+    corners = [
+        shapely.box(x * 1000 + 650 + dx, 100, x * 1000 + 850 + dx, 300) for x in range(4) for dx in (-400, 0)
+    ]
+    parcels = gpd.GeoDataFrame(
+        {"id": range(8), "unit": [code for code in units["nr"] for _ in range(2)]},
+        geometry=corners, crs="EPSG:25833",
+    )  # fmt: skip
+    parcels.to_file(tmp_path / "parcels.gpkg")
+    return tmp_path
+
+
+def small(folder: Path, **more: object) -> dict[str, object]:
+    """Return the parameters that point at the small reform."""
+    units = {"units_path": str(folder / "squares.gpkg"), "units_layer": None, "code": "nr"}
+    return {**units, "plan_path": str(folder / "plan.yaml"), **more}
+
+
+# As they are stored.
+
+
+def test_there_are_four() -> None:
+    assert [file.stem for file in NOTEBOOKS] == ["01_plan", "02_dissolve", "03_reassign", "04_export"]
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+class TestStored:
+    def test_is_valid_and_of_the_format_with_ids(self, file: Path) -> None:
+        notebook = nbformat.read(file, as_version=4)
+        nbformat.validate(notebook)
+        assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
+        assert notebook.metadata.kernelspec.name == "python3"
+
+    def test_ids_are_names_that_stay(self, file: Path) -> None:
+        ids = [each["id"] for each in json.loads(file.read_text(encoding="utf-8"))["cells"]]
+        assert len(set(ids)) == len(ids)
+        assert [name for name in ids if not re.fullmatch(r"[a-z]+(-[a-z]+)*", name)] == []
+
+    def test_has_no_output(self, file: Path) -> None:
+        for each in code_cells(nbformat.read(file, as_version=4)):
+            assert each.outputs == []
+            assert each.execution_count is None
+
+    def test_parameters_come_first(self, file: Path) -> None:
+        cells = code_cells(nbformat.read(file, as_version=4))
+        assert [each.metadata.get("tags") for each in cells] == [["parameters"], *[None] * (len(cells) - 1)]
+
+    def test_no_code_or_path_of_the_sample_after_the_parameters(self, file: Path, sample: Path) -> None:
+        units = gpd.read_file(sample / "units_2016.gpkg", layer="kommuner", ignore_geometry=True)
+        words = {*units["kommunenummer"], *units["kommunenavn"], *units.columns, "0710", "sample_data"}
+        later = code_cells(nbformat.read(file, as_version=4))[1:]
+        found = {
+            word for each in later for word in words if re.search(rf"\b{re.escape(word)}\b", each.source)
+        }
+        assert found == set()
+
+    def test_links_lead_somewhere(self, file: Path) -> None:
+        text = "\n".join(each.source for each in nbformat.read(file, as_version=4).cells)
+        links = [link for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if "://" not in link]
+        assert links
+        assert [link for link in links if not (file.parent / link).exists()] == []
+
+    def test_begins_with_a_heading_and_ends_with_where_next(self, file: Path) -> None:
+        cells = nbformat.read(file, as_version=4).cells
+        assert cells[0].source.startswith("# ")
+        assert cells[-1].source.startswith("## Where next")
+
+
+# On the sample.
+
+
+@pytest.mark.slow
+def test_plan_on_the_sample(execute: Execute) -> None:
+    done = execute("01_plan")
+    assert "No finding" in printed(done, "check")
+    assert "Did you mean" in printed(done, "wrong")
+    assert "Blocked by" in printed(done, "blocked")
+    assert "is not known here" in printed(done, "misspelt")
+    assert "say the same" in printed(done, "table")
+    assert figures(done) == 1
+
+
+@pytest.mark.slow
+def test_dissolve_on_the_sample(execute: Execute, tmp_path: Path) -> None:
+    done = execute("02_dissolve", checks="assert proofs['holds'].all(), proofs\nassert len(corners) == 1")
+    assert figures(done) == 4
+    assert (tmp_path / "results" / "before_after.png").exists()
+
+
+@pytest.mark.slow
+def test_reassign_on_the_sample(execute: Execute) -> None:
+    done = execute("03_reassign", checks="assert len(updated) + len(review) == len(parcels)")
+    assert " 0 with them" in printed(done, "rekey")
+    assert figures(done) == 2
+
+
+@pytest.mark.slow
+def test_export_on_the_sample(execute: Execute) -> None:
+    done = execute(
+        "04_export", checks="assert (outputs['sha256'] == outputs['now']).all()\nassert len(written) == 3"
+    )
+    assert "The same bytes." in printed(done, "again")
+    assert "Review: parcels" in printed(done, "qgis")
+    assert figures(done) == 1
+
+
+# On other data.
+
+
+@pytest.mark.slow
+def test_plan_on_other_data(execute: Execute, squares: Path) -> None:
+    done = execute("01_plan", **small(squares, name=None, parent=None, table_path=None))
+    assert "15" in printed(done, "sentences")
+    assert "No finding" in printed(done, "check")
+    assert "No unit has the code 1" in printed(done, "wrong")
+
+
+@pytest.mark.slow
+def test_dissolve_on_other_data(execute: Execute, squares: Path) -> None:
+    checks = (
+        "assert sorted(new_units[code]) == ['13', '14', '15']\nassert proofs['holds'].all(), proofs\n"
+        "assert new_units.set_index(code).area.round().to_dict() == {'15': 2e6, '13': 0.7e6, '14': 1.3e6}"
+    )
+    nothing = {"name": None, "levels": [], "summed": [], "taken_from_largest": [], "constant": {}}
+    execute("02_dissolve", checks=checks, **small(squares, **nothing))
+
+
+@pytest.mark.slow
+def test_reassign_on_other_data(execute: Execute, squares: Path) -> None:
+    checks = (
+        "assert updated.set_index(parcel_id)['new_code'].to_dict() == "
+        "{0: '15', 1: '15', 2: '15', 3: '15', 4: '13', 6: '14', 7: '14'}\n"
+        "assert review['reason'].tolist() == ['straddles the new border']"
+    )
+    parcels = {
+        "parcels_path": str(squares / "parcels.gpkg"), "parcels_layer": None, "parcel_code": "unit",
+        "parcel_id": "id", "parcel_key": [], "parcel_key_text": None, "followers": None, "others": [],
+    }  # fmt: skip
+    execute("03_reassign", checks=checks, **small(squares, **parcels))
+
+
+@pytest.mark.slow
+def test_export_on_other_data(execute: Execute, squares: Path) -> None:
+    job = {
+        "plan": "plan.yaml",
+        "units": {"path": "squares.gpkg", "code": "nr"},
+        "layers": [{"name": "parcels", "path": "parcels.gpkg", "code": "unit", "id": "id"}],
+    }
+    (squares / "job.yaml").write_text(yaml.safe_dump(job), encoding="utf-8")
+    execute(
+        "04_export", job_path=str(squares / "job.yaml"), layer_name=None, checks="assert len(written) == 3"
+    )
+
+
+@pytest.mark.slow
+def test_paths_count_from_the_folder_of_the_notebook(execute: Execute, sample: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "elsewhere" / "sample_data"
+    shutil.copytree(sample, copied, ignore=shutil.ignore_patterns("*.py", "cadastre*", "__pycache__"))
+    (copied.parent / "notebooks").mkdir()
+    done = execute("01_plan", folder=copied.parent / "notebooks", output="../results")
+    assert "No finding" in printed(done, "check")
+    assert (copied.parent / "results" / "plan.schema.json").exists()

@@ -1,0 +1,37 @@
+"""The public surface, listed by hand: a name that comes or goes is a decision."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import geomerge
+
+SURFACE = """
+Assignment Blocked CRSError Constant Finding GeomergeError GeomergeWarning InputError Job LayerError Level Plan
+PlanFormatError Run Subunits Take boundary_lines change_map check_plan crosswalk dissolve dissolve_level export
+findings_table follow pieces plan_from_changes read_job read_layer read_plan reassign rekey run save_figure
+""".split()
+
+
+def test_surface() -> None:
+    assert sorted(geomerge.__all__, key=str.swapcase) == sorted(SURFACE, key=str.swapcase)
+
+
+def test_every_name_is_documented() -> None:
+    for name in geomerge.__all__:
+        assert getattr(geomerge, name).__doc__, name
+
+
+def test_a_verb_stays_the_verb_after_its_module_is_imported() -> None:
+    code = (
+        "import geomerge, geomerge.run, geomerge.pieces, geomerge.dissolve, geomerge.reassign, geomerge.export;"
+        "assert all(callable(v) for v in (geomerge.run, geomerge.pieces, geomerge.dissolve, geomerge.reassign,"
+        "geomerge.export))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_import_is_light() -> None:
+    code = "import sys, geomerge; assert 'geopandas' not in sys.modules and 'matplotlib' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
