@@ -41,7 +41,7 @@ notebooks: $(ALL)  ## Execute every notebook, leaving the files as they are
 	@$(BIN)/jupyter execute notebooks/*.ipynb $(ARGS)
 
 clean:  ## Remove the virtual environment, caches and results
-	@rm -rf $(VENV) out sample_data/out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) out out_notebooks build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -type d -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:

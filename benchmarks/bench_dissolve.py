@@ -1,6 +1,6 @@
 """New boundaries: geomerge's pieces and dissolve against GeoPandas's overlay and dissolve.
 
-python benchmarks/bench_dissolve.py [--quick] [--json] [--turns N]
+python benchmarks/bench_dissolve.py [--quick] [--json] [--memory] [--turns N]
 """
 
 from __future__ import annotations

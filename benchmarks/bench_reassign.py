@@ -1,6 +1,6 @@
 """The new unit of each parcel: geomerge's reassign against GeoPandas's overlay and sjoin.
 
-python benchmarks/bench_reassign.py [--quick] [--json] [--turns N]
+python benchmarks/bench_reassign.py [--quick] [--json] [--memory] [--turns N]
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -171,9 +172,10 @@ def _half(unit: Any, halvings: int, rng: np.random.Generator, *, east: bool) -> 
 
 
 def norway(folder: Path = NORWAY) -> Reform | None:
-    """Return the reform of 2020 in Norway; None where the data is missing."""
+    """Return the reform of 2020 in Norway; where the data is missing, say so and return None."""
     names = ("klass_131_changes.json", "kommune_2019.geojson", "kommune_2020.geojson")
-    if not all((folder / name).exists() for name in names):
+    if missing := [name for name in names if not (folder / name).exists()]:
+        print(f"Norway 2020 is left out: {folder} has no {', '.join(missing)}.", file=sys.stderr)
         return None
     before = gpd.read_file(folder / names[1]).to_crs(CRS)
     after = gpd.read_file(folder / names[2]).to_crs(CRS).rename(columns={"kommune_no": "code"})

@@ -36,8 +36,11 @@ Cases = Callable[[bool], Iterator[Case]]
 def main(script: str, title: str, cases: Cases) -> None:
     """Run the command line of a benchmark."""
     parser = argparse.ArgumentParser(description=title)
-    parser.add_argument("--quick", action="store_true", help="small sizes, one turn, no memory")
+    parser.add_argument("--quick", action="store_true", help="small sizes, one turn")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--memory", action="store_true", help="also the peak of each method, in its own process"
+    )
     parser.add_argument("--turns", type=int, default=3, help="turns; the best of each method counts")
     parser.add_argument("--only", nargs=2, metavar=("CASE", "METHOD"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -45,9 +48,11 @@ def main(script: str, title: str, cases: Cases) -> None:
     if options.only:
         print(_growth(cases(options.quick), *options.only))
         return
+    command = [script, *(["--quick"] if options.quick else [])]
+    turns = 1 if options.quick else options.turns
     found = {}
     for case in cases(options.quick):
-        found[case.name] = _rows(script, case, 1 if options.quick else options.turns, not options.quick)
+        found[case.name] = _rows(command, case, turns, options.memory)
         if not options.json:
             print(f"\n{title}: {case.name}\n\n{as_table(found[case.name])}", flush=True)
     if options.json:
@@ -76,7 +81,7 @@ def alternate(
     return best, answers
 
 
-def _rows(script: str, case: Case, turns: int, memory: bool) -> list[Row]:
+def _rows(script: Sequence[str], case: Case, turns: int, memory: bool) -> list[Row]:
     best, answers = alternate(case.methods, turns)
     rows = []
     for name, answer in answers.items():
@@ -92,8 +97,8 @@ def _rows(script: str, case: Case, turns: int, memory: bool) -> list[Row]:
     return rows
 
 
-def _in_its_own_process(script: str, case: str, method: str) -> int:
-    command = [sys.executable, script, "--only", case, method]
+def _in_its_own_process(script: Sequence[str], case: str, method: str) -> int:
+    command = [sys.executable, *script, "--only", case, method]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return int(done.stdout.split()[-1])
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import shapely
@@ -131,11 +132,11 @@ def type_of(shapes: Any) -> str:
     return names.pop() + (" Z" if shapely.has_z(shapes).any() else "")
 
 
-def promoted(shapes: Any) -> tuple[Any, str]:
+def promoted(shapes: Any, *, points: bool = False) -> tuple[Any, str]:
     """Return geometries and their type; lines and polygons become their multi type, so that all fit."""
     kind = type_of(shapes)
     base, _, z = kind.partition(" ")
-    if base == "Unknown" or (base == "Point" and not (shapely.get_type_id(shapes) == 4).any()):
+    if base == "Unknown" or (base == "Point" and not points):
         return shapes, kind
     makers = {0: shapely.multipoints, 1: shapely.multilinestrings, 3: shapely.multipolygons}
     out = shapes.copy()
@@ -166,16 +167,28 @@ def unusual_type(heads: Iterable[bytes | None]) -> str | None:
 
 
 def fitting(content: Content) -> Content:
-    """Return a layer with its declared type of geometry, wider where a new geometry does not fit it."""
+    """Return a layer whose geometries fit its declared type: promoted to it, or the type made wider."""
     base, _, z = (content.geometry_type or "").partition(" ")
-    if base not in MULTI or content.geometry is None:
+    if content.geometry is None or base not in (*MULTI, *MULTI.values()):
         return content
     found = type_of(content.shapes).partition(" ")[0]
-    return (
-        content
-        if found == base
-        else content.declared(f"{found} {z}".strip() if found == MULTI[base] else "Unknown")
-    )
+    if found in (base, "Unknown") and base in MULTI:
+        return content if found == base else content.declared("Unknown")
+    if base in MULTI:
+        return content.declared(f"{found} {z}".strip() if found == MULTI[base] else "Unknown")
+    at = content.table.schema.get_field_index(content.geometry)
+    singles = [kind for kind, multi in NAMES.items() if MULTI.get(multi) == base]
+    kinds = shapely.get_type_id(content.shapes).tolist()
+    if not set(kinds) & set(singles):
+        return content
+    values = content.table.column(at).to_pylist()
+    for row, kind in enumerate(kinds):
+        if kind in singles:
+            values[row] = wkb(
+                promoted(np.array([shapely.from_wkb(values[row])], dtype=object), points=True)[0]
+            )[0]
+    column = pa.chunked_array([values], type=content.table.schema.field(at).type)
+    return content.replaced(content.table.set_column(at, content.table.schema.field(at), column))
 
 
 def concerns(content: Content, target: Format) -> Iterator[str]:
@@ -194,6 +207,8 @@ def concerns(content: Content, target: Format) -> Iterator[str]:
         and content.table.column(content.geometry).null_count
     ):
         yield "FlatGeobuf has no spatial index where rows have no geometry"
+    elif target.driver == "FlatGeobuf" and content.geometry:
+        yield "FlatGeobuf puts rows in the order of their places, so row numbers change"
 
 
 def require_possible(content: Content, target: Format, path: Path) -> None:
@@ -270,6 +285,11 @@ def new_options(content: Content, target: Format, path: Path) -> dict[str, str]:
 
 def own_options(source: Info, content: Content) -> dict[str, str]:
     """Return what GDAL is told when it writes a layer in the format it came in."""
+    if source.driver == "OpenFileGDB":
+        modern = any(
+            pa.types.is_int64(field.type) or pa.types.is_date(field.type) for field in content.table.schema
+        )
+        return {"TARGET_ARCGIS_VERSION": "ARCGIS_PRO_3_2_OR_LATER"} if modern else {}
     if source.driver != "FlatGeobuf" or content.geometry is None:
         return {}
     nulls = content.table.column(content.geometry).null_count

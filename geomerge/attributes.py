@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from geomerge.errors import InputError
 from geomerge.findings import Finding, Report
@@ -29,6 +29,22 @@ class Constant(BaseModel):
 
 
 Policy = Literal["sum", "mean", "join"] | Take | Constant
+
+
+def policy_of(value: Any, field: str) -> Policy | None:
+    """Return a policy from how it is written in a job: ``sum``, ``{"take": "largest"}``; InputError if it is none.
+
+    Examples
+    --------
+    >>> policy_of({"take": "largest"}, "name")
+    Take(take='largest')
+    """
+    try:
+        return TypeAdapter(Policy | None).validate_python(value)  # type: ignore[no-any-return]
+    except ValidationError as error:
+        raise InputError(
+            f"Field {field} has the policy {value!r}. Use sum, mean, join, take or constant."
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -62,7 +78,8 @@ def combine(
     policy
         ``sum`` (of a unit that was cut, by its share of the area), ``mean`` (weighted by area), ``join``
         (different texts, joined by ", "), ``take`` or ``constant``. Without one, equal values are kept;
-        different ones are dropped, and a number of a unit that was cut is kept as it is; both are reported.
+        of different ones, that of the unit that lives on under its code; else they are dropped, which is reported,
+        as is a number of a unit that was cut and is kept as it is.
     new_code
         Code of the new unit.
     report
@@ -95,12 +112,20 @@ def _is_number(value: Any) -> bool:
 
 
 def _agreed(field: str, given: list[Any], sources: Sequence[Source], new_code: str, report: Report) -> Any:
-    if len({None if pd.isna(value) else str(value) for value in given}) > 1:
-        listed = "; ".join(f"{source.code}: {value}" for source, value in zip(sources, given, strict=True))
-        what = f"Field {field} of {new_code} is empty, its old units differ"
-        remedy = f"State a policy for {field} (attributes: take, sum, mean, join or constant)."
-        report(Finding("should", "attribute dropped", what, listed, remedy))
-        return None
+    """Return the value the old units agree on, or that of the unit that lives on; else none, which is reported."""
+    texts = [None if pd.isna(value) else str(value) for value in given]
+    remedy = f"State a policy for {field} (attributes: take, sum, mean, join or constant)."
+    if len(set(texts)) > 1:
+        listed = "; ".join(f"{source.code}: {text}" for source, text in zip(sources, texts, strict=True))
+        own = next((i for i, source in enumerate(sources) if source.code == new_code), None)
+        if own is None:
+            what = f"Field {field} of {new_code} is empty, its old units differ"
+            report(Finding("should", "attribute dropped", what, listed, remedy))
+            return None
+        if any(s.share == 1 and text != texts[own] for s, text in zip(sources, texts, strict=True)):
+            what = f"Field {field} of {new_code} stays as it was, units that joined it differ"
+            report(Finding("should", "attribute dropped", what, listed, remedy))
+        return given[own]
     if _is_number(given[0]) and not pd.isna(given[0]) and all(source.share < 1 for source in sources):
         what = f"Field {field} of {new_code} is that of all of {', '.join(source.code for source in sources)}"
         remedy = f"State a policy for {field} if it counts something: sum shares it out by area."

@@ -63,9 +63,10 @@ def days(plan: Plan, codes: Iterable[str]) -> Iterator[Day]:
     alive = frozenset(codes)
     ended: dict[str, tuple[dt.date, tuple[str, ...]]] = {}
     road = steps(plan, sorted(alive))
+    number = {id(event): position for position, event in enumerate(plan.events, start=1)}
     for position, step in enumerate(road):
         events = plan.on(step.date)
-        numbers = tuple(plan.events.index(event) + 1 for event in events)
+        numbers = tuple(number[id(event)] for event in events)
         later = {code: other.date for other in reversed(road[position + 1 :]) for code in other.alive}
         yield Day(step.date, events, numbers, alive, step, dict(ended), later)
         after = frozenset(step.alive)
@@ -97,7 +98,9 @@ def unknown_after(code: str, event: BaseEvent, day: Day, deed: str = "") -> Find
     if code in day.ended or code in day.begins:
         return unknown_before(code, event, day, deed)
     what = f"No unit has the code {code} from {day.date} on"
-    return Finding("must", "unknown code", what, event.label(), hint(code, day.valid.difference(event.old_codes())))
+    return Finding(
+        "must", "unknown code", what, event.label(), hint(code, day.valid.difference(event.old_codes()))
+    )
 
 
 def _ended(

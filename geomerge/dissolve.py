@@ -10,7 +10,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from geomerge.attributes import Policy, combine, whole_numbers
+from geomerge.attributes import Policy, combine, policy_of, whole_numbers
 from geomerge.coverage import Geometries, Indices, join, make_valid, objects, present
 from geomerge.errors import InputError
 from geomerge.findings import Finding, Notes
@@ -107,7 +107,7 @@ def dissolve(
     rows = pd.DataFrame({code: pd.Series(made.codes, dtype=old[code].dtype)})
     for column in old.columns:
         if column not in (code, old.geometry.name, *OURS):
-            policy = (policies or {}).get(column)
+            policy = policy_of((policies or {}).get(column), str(column))
             rows[column] = _carried(old[column], made, policy, given.get(column, {}), notes)
     if plan is not None:
         _label_parents(rows, made, old, levels, plan, notes)
@@ -273,20 +273,19 @@ def _label_parents(
     plan: Plan,
     notes: Notes,
 ) -> None:
-    """Write the names of parents where the parent of a unit is another one than before."""
+    """Write the names of parents that the plan names, and of those that are new to a unit."""
     first = next((level.name for level in levels if level.column), None)
     for level in levels:
         if level.label is None or level.column is None:
             continue
-        known = dict(zip(old[level.column], old[level.label], strict=True))
-        known |= {
-            parent.code: parent.name for parent in plan.parents if (parent.level or first) == level.name
-        }
+        named = {p.code: p.name for p in plan.parents if (p.level or first) == level.name}
+        known = dict(zip(old[level.column], old[level.label], strict=True)) | named
         before = old[level.column].tolist()
         labels = rows[level.label].tolist()
         for position, parent in enumerate(rows[level.column]):
             sources = made.sources[position]
-            if pd.isna(parent) or (made.untouched[position] and parent == before[sources[0].row]):
+            kept = made.untouched[position] and parent == before[sources[0].row] and parent not in named
+            if pd.isna(parent) or kept:
                 continue
             labels[position] = known.get(parent)
             if parent not in known:

@@ -31,6 +31,7 @@ MESSAGES = {
     "dict_type": "must be names with values (name: value)",
     "model_type": "must be names with values (name: value)",
     "model_attributes_type": "must be names with values (name: value)",
+    "string_pattern_mismatch": "does not have the form {pattern}",
     "literal_error": "must be {expected}",
 }
 

@@ -31,8 +31,10 @@ class Format:
         Whether field names may only have letters, digits and underscores.
     mixed
         Whether one layer holds points, lines and polygons.
-    crs
-        Whether the CRS is written; or only WGS 84, to which coordinates are moved.
+    crs, coded_crs, wgs84
+        Whether the CRS is written; only by its EPSG code; only WGS 84, to which coordinates are moved.
+    grid
+        Whether coordinates are rounded to a grid.
     many_layers
         Whether one file holds several layers.
     options
@@ -53,25 +55,32 @@ class Format:
     plain_names: bool = False
     mixed: bool = True
     crs: bool = True
+    coded_crs: bool = False
     wgs84: bool = False
+    grid: bool = False
     many_layers: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
 
 
 FORMATS: tuple[Format, ...] = (
-    Format("GPKG", ".gpkg", many_layers=True, options={"VERSION": "1.3"}),  # what older QGIS reads without a warning
+    Format(  # the version that older QGIS reads without a warning
+        "GPKG", ".gpkg", time_zones=False, many_layers=True, options={"VERSION": "1.3", "DATETIME_FORMAT": "UTC"}
+    ),
     Format("Parquet", ".parquet"),
     Format("FlatGeobuf", ".fgb", dates=False),
-    Format("GeoJSON", ".geojson", wgs84=True, options={"RFC7946": "YES", "COORDINATE_PRECISION": "9"}),
+    Format("GeoJSON", ".geojson", binary=False, wgs84=True, options={"RFC7946": "YES", "COORDINATE_PRECISION": "9"}),
     Format(
         "ESRI Shapefile", ".shp", name_width=10, text_width=254, big_integers=False, time_zones=False, times=False,
         binary=False, empty_text=False, mixed=False, options={"ENCODING": "UTF-8"},
     ),
     Format(
         "OpenFileGDB", ".gdb", big_integers=False, time_zones=False, dates=False, booleans=False, plain_names=True,
-        mixed=False, many_layers=True,
+        mixed=False, grid=True, many_layers=True,
     ),
-    Format("GML", ".gml", dates=False, binary=False, empty_text=False, plain_names=True, options={"FORMAT": "GML3.2"}),
+    Format(
+        "GML", ".gml", dates=False, binary=False, empty_text=False, plain_names=True, coded_crs=True,
+        options={"FORMAT": "GML3.2"},
+    ),
     Format("CSV", ".csv", binary=False, empty_text=False, crs=False),
 )  # fmt: skip
 
@@ -221,6 +230,10 @@ def concerns(info: Info, target: Format) -> Iterator[str]:
             yield f"{name} names no CRS; coordinates are text (WKT) in {info.crs.to_string()}"
         if target.wgs84 and not info.crs.equals(CRS("OGC:CRS84"), ignore_axis_order=True):
             yield f"{name} is always in WGS 84, so coordinates move from {info.crs.name}, with 9 decimals"
+        if target.coded_crs and info.crs.to_authority() is None:
+            yield f"{name} names a CRS by its EPSG code, and {info.crs.name} has none, so the file names no CRS"
+    if info.spatial and target.grid:
+        yield f"{name} rounds coordinates to a grid of 0.1 mm, or 0.000000001 degrees"
     if not target.empty_text:
         yield f"{name} does not tell an empty text from a missing one"
 

@@ -63,7 +63,7 @@ def _parts(text: str, spans: list[Span], revision: Revision, fids: Sequence[int]
     """Return what stands between the first feature and the last: features, and what separates them."""
     cells, shapes, removed = revision.cells, revision.geometry.to_dict(), set(revision.removed)
     place = {int(fid): span for fid, span in zip(fids, spans, strict=True)}
-    between = [""] + [text[a[1] : b[0]] for a, b in pairwise(spans)]
+    between = [""][: len(spans)] + [text[a[1] : b[0]] for a, b in pairwise(spans)]
     found: list[str] = []
     for (fid, span), gap in zip(place.items(), between, strict=True):
         if fid not in removed:

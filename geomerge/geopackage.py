@@ -278,7 +278,8 @@ def stored(value: Any, declared: str, column: str, table: str) -> Any:
     if isinstance(value, dt.datetime):
         if declared == "DATE":
             return value.date().isoformat()
-        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        utc = value if value.tzinfo is None else value.astimezone(dt.timezone.utc)
+        return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if isinstance(value, dt.date):
         return value.isoformat()
     if re.match(r"(BOOL|TINY|SMALL|MEDIUM|INT|DOUBLE|FLOAT|REAL)", declared) and not isinstance(value, bool):

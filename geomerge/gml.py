@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import xml.parsers.expat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -97,6 +98,9 @@ def rewrite(source: Path, target: Path, layer: str, revision: Revision, fids: Se
             if len(found) != 1 or b"<" in data[data.index(b">", found[0][0]) + 1 : found[0][1]]:
                 return False
             edits.append(_edit(data, found[0], value, finder.encoding, source))
+    for suffix in (".xsd", ".gfs"):  # they tell the types of the fields
+        if (schema := source.with_suffix(suffix)).exists():
+            shutil.copyfile(schema, target.with_suffix(suffix))
     with target.open("wb") as out:
         at = 0
         for start, end, new in sorted(edits):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,31 +26,13 @@ from geomerge.formats import FORMATS, SEPARATOR, Format, Info, concerns, format_
 from geomerge.guards import on_disk, require_file, unwritable
 from geomerge.revision import Revision
 
-__all__ = [
-    "FORMATS",
-    "SEPARATOR",
-    "Format",
-    "Info",
-    "Revision",
-    "concerns",
-    "describe",
-    "fids",
-    "format_of",
-    "layer_names",
-    "read",
-    "read_arrow",
-    "refuse",
-    "refuse_curves",
-    "split_name",
-    "store",
-    "versions",
-    "writable",
-    "write",
-    "write_arrow",
-]
+__all__ = ["FORMATS", "SEPARATOR", "Format", "Info", "Revision", "concerns", "format_of", "split_name"]
 
 EPOCH = "1970-01-01T00:00:00.000Z"
 STRAIGHT = frozenset(["Point", "LineString", "MultiPoint", "MultiLineString"])
+PLAIN_FLATGEOBUF = {
+    "OGR_FLATGEOBUF_STREAM_BASE_IMPL": "YES"
+}  # its own Arrow stream is wrong after a null geometry
 NEVER_CURVED = frozenset(["GeoJSON", "ESRI Shapefile", "CSV", "Parquet"])
 
 Report = Callable[[str], None]
@@ -79,7 +62,9 @@ def describe(path: str | Path, layer: str | None = None, encoding: str | None = 
         found = pyogrio.read_info(str(path), layer=name, encoding=encoding)
     if found["driver"] == "ESRI Shapefile" and encoding is None and not str(path).startswith("/vsi"):
         with on_disk(path) as file:
-            encoding = shapefile.encoding(file) if file.is_file() else None
+            if file.is_file():
+                shapefile.require_whole(file)
+                encoding = shapefile.encoding(file)
     fields = dict(zip(found["fields"].tolist(), map(str, found["dtypes"]), strict=True))
     return Info(
         str(path), found["layer_name"], found["driver"], CRS(found["crs"]) if found["crs"] else None,
@@ -219,6 +204,15 @@ def read_arrow(source: Info, layer: str | None) -> tuple[Content, NDArray[np.int
     return Content(table.drop_columns([fid]), geometry, kind, meta["crs"]), table.column(fid).to_numpy()
 
 
+def grid(source: Info, layer: str | None) -> dict[str, str]:
+    """Return the grid to which a layer of a File Geodatabase rounds its coordinates, as options to write another."""
+    with _readable(source.path, layer):
+        found = pyogrio.read_dataframe(source.path, sql=f"GetLayerDefinition {layer}")
+    text = str(found.iloc[0, 0]) if len(found) else ""
+    named = re.findall(r"<((?:XY?|Y|Z|M)(?:Origin|Scale|Tolerance))>([^<]*)<", text)
+    return {name.upper(): value for name, value in named}
+
+
 def fids(source: Info) -> list[int]:
     """Return the row numbers of a layer in the order of the file."""
     with _readable(source.path, source.layer):
@@ -272,8 +266,14 @@ def write_arrow(
 @contextlib.contextmanager
 def _readable(path: str | Path, layer: str | None) -> Iterator[None]:
     name = f"{path}{SEPARATOR}{layer}" if layer else str(path)
+    guess = Path(str(path)).with_suffix(
+        ".gfs"
+    )  # GDAL notes there what it finds in GML; an input stays as it is
+    leave = not str(path).lower().endswith(".gml") or guess.exists()
+    pyogrio.set_gdal_config_options(PLAIN_FLATGEOBUF)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Measured \\(M\\) geometry types")
+        warnings.filterwarnings("ignore", message="Non-conformant content .* successfully parsed")
         try:
             yield
         except UnicodeDecodeError as error:
@@ -290,6 +290,10 @@ def _readable(path: str | Path, layer: str | None) -> Iterator[None]:
             shapely.errors.GEOSException,
         ) as error:
             raise LayerError(f"{name} is damaged or cut short: {error}. Get a fresh copy of it.") from error
+        finally:
+            pyogrio.set_gdal_config_options(dict.fromkeys(PLAIN_FLATGEOBUF))
+            if not leave:
+                guess.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -316,15 +320,17 @@ def writable(path: Path, changed_at: str) -> Iterator[None]:
         log.setLevel(level)
 
 
-def _layer_name(path: str | Path, layer: str | None) -> str | None:
+def _layer_name(path: str | Path, layer: str | None) -> str:
     names = layer_names(path)
+    if not names:
+        raise LayerError(f"{path} holds no layer, or is damaged or cut short. Get a fresh copy of it.")
     if layer is not None and layer not in names:
         raise LayerError(f"{path} has no layer {layer}. It has {', '.join(names)}.")
     if layer is None and len(names) > 1:
         raise LayerError(
             f"{path} has several layers. Name one of {', '.join(names)}, as in {path}|{names[0]}."
         )
-    return layer or (names[0] if names else None)
+    return layer or names[0]
 
 
 def _ends(path: str | Path, *suffixes: str) -> bool:

@@ -158,11 +158,17 @@ def _unit_revision(loaded: Loaded, results: Results) -> layers.Revision:
         new.geometry.to_numpy()[redrawn], results.units.geometry.to_numpy(), original.geometry.to_numpy(),
         new.crs, original.crs or new.crs,
     )  # fmt: skip
+    if (original.geom_type.dropna() == "MultiPolygon").all():  # a layer of multipolygons stays one
+        shapes = np.array([*map(_multi, shapes), None], dtype=object)[:-1]
     likes = _predecessor_rows(results, code)
     return layers.Revision(
         revision.changed, pd.Series(list(shapes), index=new.index[redrawn], dtype=object), revision.removed,
         {row: likes[row] for row in revision.added},
     )  # fmt: skip
+
+
+def _multi(shape: Any) -> Any:
+    return shapely.multipolygons([shape]) if shape is not None and shape.geom_type == "Polygon" else shape
 
 
 def _predecessor_rows(results: Results, code: str) -> dict[int, int]:

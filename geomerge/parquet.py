@@ -113,7 +113,7 @@ def write(content: Content, target: Path) -> None:
         )
         crs = json.loads(CRS(content.crs).to_json()) if content.crs else None
         declared = {"encoding": "WKB", "geometry_types": kinds, "crs": crs}
-        bounds = shapely.total_bounds(shapes).tolist()
+        bounds = shapely.total_bounds(shapes).tolist() if len(shapes) else [float("nan")]
         if bounds[0] == bounds[0]:
             declared["bbox"] = bounds
         geo = {

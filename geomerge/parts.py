@@ -125,8 +125,8 @@ def _area(cut: Cut, territory: Any, sources: Sources) -> Any:
     if cut.outside:  # only what is drawn around the territory counts
         around = edition.sindex.query(shapely.box(*shapely.bounds(territory)), sort=True)
         return _union(edition.iloc[around]) if len(around) else shapely.Polygon()
-    column = edition_column(edition, sources.code, selector.edition)
     names = [selector.former] if selector.former else list(filter(None, [cut.new, cut.unit_there]))
+    column = edition_column(edition, sources.code, selector.edition, names)
     for name in names:
         rows = edition[edition[column] == name]
         if len(rows):
@@ -134,8 +134,11 @@ def _area(cut: Cut, territory: Any, sources: Sources) -> Any:
     raise _Unclear(f"{selector.edition} has no unit {' or '.join(names)}")
 
 
-def edition_column(edition: gpd.GeoDataFrame, code: str, name: str) -> str:
-    """Return the column with the codes of an edition: named as in the units, or ``code``; always text."""
+def edition_column(edition: gpd.GeoDataFrame, code: str, name: str, wanted: Sequence[str] = ()) -> str:
+    """Return the column with the codes of an edition, always text.
+
+    It is the one named as in the units, or ``code``; else the only column in which a wanted code stands.
+    """
     for column in (code, "code"):
         if column in edition.columns:
             if not all(isinstance(value, str) for value in edition[column].dropna()):
@@ -144,6 +147,10 @@ def edition_column(edition: gpd.GeoDataFrame, code: str, name: str) -> str:
                     f"Convert it to text."
                 )
             return column
+    others = [column for column in edition.columns if column != edition.geometry.name]
+    holding = [str(column) for column in others if edition[column].isin(wanted).any()]
+    if len(holding) == 1:
+        return holding[0]
     has = ", ".join(map(str, edition.columns))
     raise InputError(f"{name} has no column {code} (it has {has}). Name the code column so.")
 

@@ -128,6 +128,8 @@ def _replace(source: Info, layer: str, target: Path, revision: Revision) -> None
     why = f"writing {source.driver} anew would straighten them"
     layers.refuse(arrow.unusual_type(content.heads()), source.name, why)
     options = arrow.own_options(source, content)
+    if source.driver == "OpenFileGDB" and content.geometry is not None:
+        options |= layers.grid(source, layer)
     layers.write_arrow(arrow.fitting(content), target, source.driver, layer, options)
 
 

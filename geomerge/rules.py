@@ -106,9 +106,12 @@ def _repeated(day: Day) -> Iterator[Finding]:
 
 
 def _fates(day: Day) -> Iterator[Finding]:
-    for code in sorted(day.alive):
-        events = [event for event in day.events if code in event.whole()]
-        if len(events) > 1:
+    fates: dict[str, list[BaseEvent]] = {}
+    for event in day.events:
+        for code in event.whole():
+            fates.setdefault(code, []).append(event)
+    for code, events in sorted(fates.items()):
+        if len(events) > 1 and code in day.alive:
             what = f"{code} goes whole to {len(events)} places on {day.date}"
             remedy = "Keep one; name what goes elsewhere as a part (transfer, split)."
             yield _fault("two fates", what, _labels(events), remedy)

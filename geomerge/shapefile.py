@@ -68,6 +68,22 @@ def encoding(path: Path) -> str:
         return LANGUAGES.get(stream.read(32)[29], "iso8859-1")
 
 
+def require_whole(path: Path) -> None:
+    """Raise LayerError if a shapefile or its table holds less than its header says."""
+    if path.suffix.lower() == ".shp":
+        head, size = _head(path), path.stat().st_size
+        said = int.from_bytes(head[24:28], "big") * 2 if len(head) == HEADER else HEADER
+        if size < said:
+            raise LayerError(f"{path} is cut short: it has {size} of {said} bytes. Get a fresh copy of it.")
+    table = _require(path, ".dbf")
+    with table.open("rb") as stream:
+        rows, length, record = struct.unpack("<IHH", stream.read(12).ljust(12, b"\0")[4:])
+    if table.stat().st_size < length + rows * record or length < 32:
+        raise LayerError(
+            f"{table} is cut short: it holds fewer than its {rows} rows. Get a fresh copy of it."
+        )
+
+
 def rewrite(
     source: Path, target: Path, revision: Revision, *, text: str, changed_at: str, draw: Draw
 ) -> None:

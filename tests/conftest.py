@@ -8,7 +8,7 @@ import subprocess
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import geopandas as gpd
 import pytest
@@ -16,9 +16,10 @@ import shapely
 import yaml
 from hypothesis import settings
 
-if TYPE_CHECKING:
-    from geomerge.findings import Finding
-    from geomerge.plan import Plan
+from geomerge.dissolve import dissolve
+from geomerge.findings import Finding
+from geomerge.pieces import pieces
+from geomerge.plan import Plan
 
 ROOT = Path(__file__).parents[1]
 
@@ -177,8 +178,6 @@ class Drawn:
 
     def plan(self, *events: dict[str, Any], sources: dict[str, Any] | None = None, **fields: Any) -> Plan:
         """Return a plan of 1 January 2020."""
-        from geomerge.plan import Plan
-
         plan = Plan.model_validate({"date": "2020-01-01", "events": list(events), **fields})
         return plan.model_copy(update={"sources": sources or {}})
 
@@ -186,9 +185,6 @@ class Drawn:
         self, units: gpd.GeoDataFrame, *events: dict[str, Any], **given: Any
     ) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame, list[Finding]]:
         """Carry events out; return the pieces, the new units by code, and the findings."""
-        from geomerge.dissolve import dissolve
-        from geomerge.pieces import pieces
-
         plan = self.plan(*events, sources=given.pop("sources", None))
         findings: list[Finding] = []
         cut = pieces(units, plan, findings=findings, **given)

@@ -108,17 +108,21 @@ def test_all_faults_are_told_at_once_in_the_order_of_lines(tmp_path: Path) -> No
             "date: 2017-01-01\nevents:\n - merge: [1, 2\n",
             "plan.yaml line 4: expected ',' or ']', but got '<stream end>'. Correct the YAML there.",
         ),
-        ("a:\n\t- c\n", "plan.yaml line 2: found character '\\t' that cannot start any token. Correct the YAML there."),
+        (
+            "a:\n\t- c\n",
+            "plan.yaml line 2: found character '\\t' that cannot start any token. Correct the YAML there.",
+        ),
         (
             "title: Sandefjord\ntitle2: Tønsberg".encode("latin-1"),
             "plan.yaml line 2: byte 0xF8 is not UTF-8. Save the file as UTF-8.",
         ),
         (
             b"title: a\x00b\n",
-            "plan.yaml: unacceptable character #x0000: special characters are not allowed. Correct the YAML there.",
+            "plan.yaml: unacceptable character #x0000: special characters are not allowed. "
+            "Correct the YAML there.",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_fault_is_told_in_one_sentence(tmp_path: Path, text: str | bytes, fault: str) -> None:
     assert faults(tmp_path, text) == [fault]
 
@@ -131,7 +135,9 @@ def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
 
 def test_values_left_empty_are_no_values(tmp_path: Path) -> None:
     file = tmp_path / "plan.yaml"
-    file.write_text("date: 2017-01-01\nevents:\n  - {abolish: 1, note: null}\n  - {renumber: 2, to: 3, name: ~}\n")
+    file.write_text(
+        "date: 2017-01-01\nevents:\n  - {abolish: 1, note: null}\n  - {renumber: 2, to: 3, name: ~}\n"
+    )
     assert [getattr(event, "name", event.note) for event in load(file, Plan).events] == [None, None]
 
 

@@ -52,12 +52,12 @@ class Case:
 CASES = [
     Case(".gpkg", first=1),
     Case(".parquet"),
-    Case(".fgb", dates=False, null_geometry=False),
-    Case(".geojson", crs="EPSG:4326", own_crs=False),
+    Case(".fgb", dates=False),
+    Case(".geojson", crs="EPSG:4326", own_crs=False, binary=False),
     Case(".shp", times=False, zones=False, binary=False, empty_text=False),
     # its catalogue holds random identifiers and the time of the clock
     Case(".gdb", first=1, dates=False, zones=False, booleans=False, same_bytes=False),
-    Case(".gml", dates=False, binary=False, empty_text=False),
+    Case(".gml", dates=False, binary=False, empty_text=False, own_crs=False),
 ]
 each_format = pytest.mark.parametrize("case", CASES, ids=lambda case: case.suffix)
 
@@ -76,7 +76,9 @@ def sample_table(case: Case, *, z: bool = False) -> gpd.GeoDataFrame:
     if case.dates:
         columns["fra"] = [dt.date(2020, 1, 1), None, dt.date(1838, 1, 1), dt.date(2017, 1, 1)]
     if case.times:
-        columns["lest"] = pd.to_datetime(["2020-01-01T10:00:00.123", None, "2021-05-05", "2022-01-01"], format="ISO8601")
+        columns["lest"] = pd.to_datetime(
+            ["2020-01-01T10:00:00.123", None, "2021-05-05", "2022-01-01"], format="ISO8601"
+        )
     if case.zones:
         columns["utc"] = pd.to_datetime(
             ["2020-01-01T10:00:00+02:00", None, "2021-01-01T00:00:00+02:00", None]
@@ -84,7 +86,7 @@ def sample_table(case: Case, *, z: bool = False) -> gpd.GeoDataFrame:
     if case.binary:
         columns["bilde"] = [b"\x00\x01", None, b"", b"\xff"]
     scale = 0.001 if case.crs == "EPSG:4326" else 100
-    shapes: list[Any] = [shapely.box(i * scale, 0, (i + 1) * scale, scale) for i in range(4)]
+    shapes: list[Any] = [shapely.box((3 - i) * scale, 0, (4 - i) * scale, scale) for i in range(4)]
     if z:
         shapes = [shapely.force_3d(shape, 10.0 + at) for at, shape in enumerate(shapes)]
     if case.null_geometry:
@@ -114,6 +116,10 @@ def convert(
     info = layers.describe(source, layer)
     rewrite.convert(info, target, revision or Revision(), changed_at=STAMP, report=said.append)
     return said
+
+
+def texts(values: Any) -> list[Any]:
+    return [None if pd.isna(value) else value for value in values]
 
 
 def wkb(table: Any) -> list[Any]:
@@ -170,7 +176,7 @@ def test_a_revision_changes_what_it_names_and_nothing_else(case: Case, tmp_path:
     source, target = source_file(case, tmp_path), tmp_path / "out" / f"kommuner{case.suffix}"
     before = layers.read(source)
     one, two, three, four = before.index
-    new = shapely.box(0, 0, *(before.geometry.iloc[0].bounds[2:]))
+    new = before.geometry.iloc[0].envelope
     new = shapely.segmentize(new, new.length / 5)
     added = int(four) + 1
     revision = Revision(
@@ -185,7 +191,7 @@ def test_a_revision_changes_what_it_names_and_nothing_else(case: Case, tmp_path:
     found = pd.DataFrame(after)[names]
     pd.testing.assert_frame_equal(found.reset_index(drop=True), expected.reset_index(drop=True))
     assert list(after.columns) == list(before.columns)
-    assert after["kode"].where(after["kode"].notna(), None).tolist() == ["0999", None, "0710", "0888"]
+    assert texts(after["kode"]) == ["0999", None, "0710", "0888"]
     assert wkb(after)[1:] == [wkb(before)[at] for at in (1, 3, 3)]
     assert (
         after.geometry.iloc[0]
@@ -241,7 +247,7 @@ def test_a_layer_without_rows_stays_a_layer(case: Case, tmp_path: Path) -> None:
     file = tmp_path / f"tom{case.suffix}"
     layers.write(sample_table(case).iloc[:0], file)
     if case.suffix == ".gml":
-        assert layers.describe(file).rows == 0  # GML names no fields of a layer without rows
+        assert len(layers.read(file)) == 0  # GML names no fields of a layer without rows
         return
     send(file, tmp_path / "out" / file.name, Revision())
     after = layers.read(tmp_path / "out" / file.name)
@@ -255,7 +261,7 @@ def test_a_layer_without_rows_stays_a_layer(case: Case, tmp_path: Path) -> None:
 @each_format
 def test_a_crs_without_a_code_is_kept(case: Case, tmp_path: Path) -> None:
     if not case.own_crs:
-        pytest.skip("GeoJSON is always in WGS 84")
+        pytest.skip("GeoJSON is always in WGS 84, GML names a CRS by its code")
     crs = "+proj=tmerc +lat_0=58 +lon_0=10.5 +k=1 +x_0=1000000 +y_0=0 +ellps=bessel +units=m"
     file = tmp_path / f"lokal{case.suffix}"
     layers.write(sample_table(case).set_crs(crs, allow_override=True), file)
@@ -329,15 +335,14 @@ def test_every_format_goes_out_as_every_other(case: Case, target: str, tmp_path:
         file = tmp_path / "other" / source.name
         file.parent.mkdir()
         layers.write(sample_table(case).drop(columns="bilde"), file)
-        if target != ".geojson":
-            with pytest.raises(LayerError, match="no binary values, as in bilde"):
-                convert(source, tmp_path / f"binary{target}")
+        with pytest.raises(LayerError, match="no binary values, as in bilde"):
+            convert(source, tmp_path / f"binary{target}")
         source = file
     before = layers.read(source)
     codes = pd.Series(["0999"], index=[before.index[0]])
     said = convert(source, tmp_path / f"as{target}", Revision({"kode": codes}))
     after = layers.read(tmp_path / f"as{target}")
-    assert after["kode"].where(after["kode"].notna(), None).tolist()[:2] == ["0999", "0704"]
+    assert texts(after["kode"])[:2] == ["0999", "0704"]
     assert len(after) == len(before)
     for name in ("navn", "kode"):
         assert after[name].tolist()[3] == before[name].tolist()[3] or name == "kode"
@@ -348,8 +353,12 @@ def test_every_format_goes_out_as_every_other(case: Case, target: str, tmp_path:
     elif target != ".csv":
         assert after.crs == before.crs
         same = after.geometry.normalize().to_numpy()
+        grid = 1e-8 if target == ".gdb" else 0
+        pairs = zip(same, before.geometry.normalize().to_numpy(), strict=True)
         assert all(
-            a is None or shapely.equals(a, b) for a, b in zip(same, before.geometry.to_numpy(), strict=True)
+            a is None
+            or shapely.union_all([a]).normalize().equals_exact(shapely.union_all([b]).normalize(), grid)
+            for a, b in pairs
         )
 
 
@@ -387,6 +396,7 @@ def rich(tmp_path: Path) -> Path:
                 "OpenFileGDB has no 64-bit integers: population_count becomes a decimal number",
                 "OpenFileGDB has no booleans: ok becomes 0 or 1",
                 "OpenFileGDB keeps no time zones: read_at is in UTC",
+                "OpenFileGDB rounds coordinates to a grid of 0.1 mm, or 0.000000001 degrees",
             ],
         ),
         (
@@ -394,7 +404,7 @@ def rich(tmp_path: Path) -> Path:
             ["GeoJSON is always in WGS 84, so coordinates move from ETRS89 / UTM zone 33N, with 9 decimals"],
         ),
         (".parquet", []),
-        (".fgb", []),
+        (".fgb", ["FlatGeobuf puts rows in the order of their places, so row numbers change"]),
     ],
 )
 def test_what_a_format_cannot_hold_is_said_before_it_happens(
@@ -576,7 +586,8 @@ def test_curves_are_never_straightened_in_silence(driver: str, suffix: str, tmp_
         send(source, tmp_path / "out" / source.name, codes)
         after = pyogrio.read_arrow(tmp_path / "out" / source.name)[1]
         before = pyogrio.read_arrow(source)[1]
-        assert after.column(after.num_columns - 1) == before.column(before.num_columns - 1)
+        name = before.schema.names[-1] if "geom" not in before.schema.names else "geom"
+        assert after.column(name).to_pylist() == before.column(name).to_pylist()
         assert after.column("kode").to_pylist() == ["b", "a"]
 
 

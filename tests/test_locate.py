@@ -20,7 +20,10 @@ LEFT, RIGHT = box(0, 0, 4, 4), box(4, 0, 8, 4)
 def shares(feature: Any, *polygons: Any) -> dict[int, float]:
     found = locate(np.array([feature], dtype=object), np.array(polygons or (LEFT, RIGHT), dtype=object))
     assert (found.feature == 0).all()
-    return {int(polygon): round(float(share), 9) for polygon, share in zip(found.polygon, found.share, strict=True)}
+    return {
+        int(polygon): round(float(share), 9)
+        for polygon, share in zip(found.polygon, found.share, strict=True)
+    }
 
 
 @pytest.mark.parametrize(
@@ -143,7 +146,9 @@ points = st.tuples(*[st.integers(-2, 18)] * 2).map(lambda p: Point(p[0] / 2, p[1
 lines = st.lists(st.tuples(*[st.integers(-2, 18)] * 2), min_size=2, max_size=4, unique=True).map(
     lambda c: shapely.transform(LineString(c), lambda xy: xy / 2)
 )
-grids = st.integers(1, 3).map(lambda n: np.array([box(i * 3, j * 3, i * 3 + 3, j * 3 + 3) for i in range(n) for j in range(n)]))
+grids = st.integers(1, 3).map(
+    lambda n: np.array([box(i * 3, j * 3, i * 3 + 3, j * 3 + 3) for i in range(n) for j in range(n)])
+)
 
 
 @settings(max_examples=60)

@@ -123,6 +123,7 @@ def test_the_code_column_of_an_edition(drawn):
         edition_column(edition.assign(code=[1, 2]), "code", "e")
     with pytest.raises(InputError, match=r"e has no column kode \(it has nr, geometry\)"):
         edition_column(edition.rename(columns={"code": "nr"}), "kode", "e")
+    assert edition_column(edition.rename(columns={"code": "nr"}), "kode", "e", ["A"]) == "nr"
 
 
 def test_sources_must_be_there_and_in_one_crs(drawn):

@@ -90,13 +90,22 @@ def test_each_kind_of_event_has_a_label_and_a_sentence(kind: str) -> None:
         ({"merge": ["1", "2"], "into": "1", "name": "Ås"}, "2 joins 1 Ås."),
         ({"merge": ["1"], "into": "2"}, "1 merges into 2."),
         ({"abolish": ["1", "2"]}, "1 and 2 end without a successor."),
-        ({"reparent": "1", "parent": {"county": "30", "region": "2"}}, "1 moves to parent county 30 and region 2."),
-        ({"correct": "1", "to": "2", "area": "a"}, "A part of 1 (area a) is drawn as part of 2; nothing changes in law."),
+        (
+            {"reparent": "1", "parent": {"county": "30", "region": "2"}},
+            "1 moves to parent county 30 and region 2.",
+        ),
+        (
+            {"correct": "1", "to": "2", "area": "a"},
+            "A part of 1 (area a) is drawn as part of 2; nothing changes in law.",
+        ),
         (
             {"split": "1", "into": [{"code": "2", "districts": "01 02"}, {"code": "1", "remainder": True}]},
             "1 is split: a part (districts 01, 02) becomes 2 and the rest stays 1.",
         ),
-        ({"transfer": "1", "to": "2", "line": "brook.shp", "side": "left"}, "A part of 1 (left of line brook.shp) moves to 2."),
+        (
+            {"transfer": "1", "to": "2", "line": "brook.shp", "side": "left"},
+            "A part of 1 (left of line brook.shp) moves to 2.",
+        ),
         (
             {"transfer": "1", "to": "2", "line": "l", "holding": [5, 7.5]},
             "A part of 1 (at 5 7.5, cut off by line l) moves to 2.",
@@ -104,7 +113,7 @@ def test_each_kind_of_event_has_a_label_and_a_sentence(kind: str) -> None:
         ({"transfer": "1", "to": "2", "keys": "12/1..14/9"}, "A part of 1 (keys 12/1..14/9) moves to 2."),
         ({"transfer": "1", "to": "2"}, "A part of 1 moves to 2."),
     ],
-)  # fmt: skip
+)
 def test_sentences_read_like_english(event: dict[str, Any], sentence: str) -> None:
     assert plan_of(event).sentences() == [sentence]
 

@@ -1,4 +1,4 @@
-"""Plans from YAML, CSV and XLSX: the same words give the same events, and faults name their line, row or cell."""
+"""Plans from YAML, CSV and XLSX: the same words give the same events; faults name line, row or cell."""
 
 from __future__ import annotations
 
@@ -45,13 +45,29 @@ events:
 """
 
 ROWS: list[dict[str, str]] = [
-    {"event": "merge", "unit": "0706 0719 0720", "to": "0710", "name": "Sandefjord", "parent": "07", "note": "three become one"},
+    {
+        "event": "merge",
+        "unit": "0706 0719 0720",
+        "to": "0710",
+        "name": "Sandefjord",
+        "parent": "07",
+        "note": "three become one",
+    },
     {"event": "transfer", "unit": "0720", "to": "0704", "area": "area.geojson"},
     {"event": "transfer", "unit": "1001", "to": "1002", "line": "line.geojson", "side": "left"},
     {"event": "transfer", "unit": "1001", "to": "1003", "line": "line.geojson", "holding": "4 5.5"},
     {"event": "transfer", "unit": "1001", "to": "1004", "districts": "100101 100102"},
     {"event": "transfer", "unit": "1001", "to": "1005", "keys": "12/1..14/9 40..49 7/1"},
-    {"event": "split", "unit": "1507", "to": "1580", "name": "Haram", "parent": "15", "former": "1534", "edition": "old.geojson", "note": "a"},
+    {
+        "event": "split",
+        "unit": "1507",
+        "to": "1580",
+        "name": "Haram",
+        "parent": "15",
+        "former": "1534",
+        "edition": "old.geojson",
+        "note": "a",
+    },
     {"event": "split", "unit": "1507", "to": "1581", "edition": "new.geojson", "note": "b"},
     {"event": "split", "unit": "1507", "to": "1508", "name": "Ålesund", "remainder": "x", "note": "a"},
     {"date": "2018-01-01", "event": "renumber", "unit": "1601", "to": "5001", "name": "Trondheim"},
@@ -61,7 +77,7 @@ ROWS: list[dict[str, str]] = [
     {"event": "abolish", "unit": "9902"},
     {"event": "correct", "unit": "0704 0710", "edition": "new.geojson"},
     {"event": "correct", "unit": "0704", "to": "0710", "area": "area.geojson"},
-]  # fmt: skip
+]
 
 
 def dated(rows: list[dict[str, str]]) -> list[dict[str, Any]]:
@@ -147,7 +163,7 @@ def test_cells_with_numbers_are_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_a_ticked_remainder_may_be_a_truth_value(folder: Path) -> None:
-    rows = dated(ROWS[6:8]) + [dated(ROWS[8:9])[0] | {"remainder": True}]
+    rows = [*dated(ROWS[6:8]), dated(ROWS[8:9])[0] | {"remainder": True}]
     (event,) = read_plan(write_xlsx(folder / "plan.xlsx", rows)).events
     assert event.whole() == {"1507": "1508"}
 
@@ -184,10 +200,16 @@ def test_faults_of_a_table_are_told_at_once_with_their_rows(tmp_path: Path) -> N
         ("\n\n", "plan.csv is empty."),
         ("date,event,unit\n", "plan.csv has a header, but no rows."),
         ("date,event,unit\n2020-01-01,abolish,\n", "plan.csv row 2: unit: is missing."),
-        ("date,event,unit,\n2020-01-01,abolish,1,stray\n", "plan.csv row 2: 'stray' stands in a column without a name."),
-        ("date,event,unit\n2020-01-01,abolish,1,2\n", "plan.csv row 2: '2' stands in a column without a name."),
+        (
+            "date,event,unit,\n2020-01-01,abolish,1,stray\n",
+            "plan.csv row 2: 'stray' stands in a column without a name.",
+        ),
+        (
+            "date,event,unit\n2020-01-01,abolish,1,2\n",
+            "plan.csv row 2: '2' stands in a column without a name.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_fault_of_a_table_is_told_in_one_sentence(tmp_path: Path, text: str, fault: str) -> None:
     (tmp_path / "plan.csv").write_text(text)
     assert faults(tmp_path / "plan.csv") == [fault]
@@ -204,13 +226,19 @@ def test_a_header_with_faults(tmp_path: Path) -> None:
 
 
 def test_headers_may_be_written_in_capitals_and_rows_may_be_short(tmp_path: Path) -> None:
-    (tmp_path / "plan.csv").write_text("\ufeffDate, Event ,UNIT,to\n\n2020-01-01,abolish,0706\n", encoding="utf-8")
+    (tmp_path / "plan.csv").write_text(
+        "\ufeffDate, Event ,UNIT,to\n\n2020-01-01,abolish,0706\n", encoding="utf-8"
+    )
     assert [event.label() for event in read_plan(tmp_path / "plan.csv").events] == ["abolish 0706"]
 
 
 def test_a_table_that_is_not_utf8_names_the_line(tmp_path: Path) -> None:
-    (tmp_path / "plan.csv").write_bytes("date,event,unit,name\n2020-01-01,rename,1,Tønsberg\n".encode("cp1252"))
-    assert faults(tmp_path / "plan.csv") == ["plan.csv line 2: byte 0xF8 is not UTF-8. Save the file as UTF-8."]
+    (tmp_path / "plan.csv").write_bytes(
+        "date,event,unit,name\n2020-01-01,rename,1,Tønsberg\n".encode("cp1252")
+    )
+    assert faults(tmp_path / "plan.csv") == [
+        "plan.csv line 2: byte 0xF8 is not UTF-8. Save the file as UTF-8."
+    ]
 
 
 @pytest.mark.parametrize("name", ["none.csv", "none.yaml", "none.yml", "none.xlsx"])
@@ -228,8 +256,12 @@ def test_a_folder_in_place_of_a_file(tmp_path: Path, name: str) -> None:
 
 def test_what_is_no_plan(tmp_path: Path) -> None:
     (tmp_path / "plan.xlsx").write_text("no workbook")
-    assert faults(tmp_path / "plan.xlsx") == ["plan.xlsx is no XLSX file. Save it as an Excel workbook (.xlsx)."]
-    assert faults(tmp_path / "plan.shp") == ["plan.shp is no plan. A plan is a YAML (.yaml), CSV or XLSX file."]
+    assert faults(tmp_path / "plan.xlsx") == [
+        "plan.xlsx is no XLSX file. Save it as an Excel workbook (.xlsx)."
+    ]
+    assert faults(tmp_path / "plan.shp") == [
+        "plan.shp is no plan. A plan is a YAML (.yaml), CSV or XLSX file."
+    ]
     openpyxl.Workbook().save(tmp_path / "empty.xlsx")
     assert faults(tmp_path / "empty.xlsx") == ["empty.xlsx is empty."]
 

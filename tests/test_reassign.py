@@ -102,7 +102,7 @@ def parcel(x: float, right: float) -> Polygon:
         ("2", parcel(1, 2), ("8", "contains", "code disagrees with the place")),
         ("2", parcel(7.5, 9), ("9", "code", "")),
     ],
-)  # fmt: skip
+)
 def test_the_rule_in_its_order(code: Any, shape: Any, expected: tuple[Any, Any, Any]) -> None:
     assert said(code, shape) == expected
 
@@ -132,9 +132,7 @@ def test_what_is_told_of_a_feature_by_code_and_of_one_inside() -> None:
     assert inside["runner_up"] is None
 
 
-@pytest.mark.parametrize(
-    ("left", "passes"), [(3.9, True), (3.901, True), (3.899, False)]
-)  # fmt: skip
+@pytest.mark.parametrize(("left", "passes"), [(3.9, True), (3.901, True), (3.899, False)])
 def test_a_feature_with_just_the_least_share_passes(left: float, passes: bool) -> None:
     """From x = 3.9 to 4.9, nine tenths lie right of the border."""
     assert said("1", parcel(left, left + 1)) == ("9", "share", "" if passes else "straddles the new border")
@@ -297,13 +295,17 @@ def test_events_of_several_pieces_are_told_together_whatever_their_order() -> No
         ("1", "9", "transfer; merge", "part", box(0, 0, 2, 4)),
         ("1", "9", "merge", "part", box(2, 0, 4, 4)),
     ]
-    assert one("1", Point(1, 1), *parts)["event"] == one("1", Point(1, 1), *parts[::-1])["event"] == "merge; transfer"
+    assert (
+        one("1", Point(1, 1), *parts)["event"]
+        == one("1", Point(1, 1), *parts[::-1])["event"]
+        == "merge; transfer"
+    )
 
 
 def test_index_columns_crs_order_and_input_are_kept() -> None:
     table = features(
         ("1", parcel(1, 2)), ("1", parcel(3, 6)), ("2", parcel(9, 10)), ("1", Point(4, 1)), area=[4, 3, 2, 1]
-    )  # fmt: skip
+    )
     table.index = pd.Index([7, 7, 3, 7], name="fid")
     table = table.rename_geometry("shape")[["shape", "area", "code"]]
     before = table.copy()
@@ -405,7 +407,7 @@ def test_both_tables_can_be_read_as_one() -> None:
     assert len(Assignment(found.updated.iloc[:0], found.review.iloc[:0]).whole()) == 0
 
 
-# Random parcels on random pieces -----------------------------------------------------------------------------------
+# Random parcels on random pieces
 
 halves = st.integers(0, 24).map(lambda number: number / 2)
 shapes = st.one_of(
@@ -422,7 +424,11 @@ parcels = st.lists(st.tuples(st.sampled_from(["1", "2", "3", "X", None]), shapes
 CELLS = [box(3 * i, 3 * j, 3 * i + 3, 3 * j + 3) for i in range(4) for j in range(4)]
 pieces_drawn = st.lists(
     st.tuples(st.sampled_from("123"), st.sampled_from(["7", "8", "9", None])), min_size=16, max_size=16
-).map(lambda fates: [(old, new, f"{old} > {new}", "part", cell) for (old, new), cell in zip(fates, CELLS, strict=True)])
+).map(
+    lambda fates: [
+        (old, new, f"{old} > {new}", "part", cell) for (old, new), cell in zip(fates, CELLS, strict=True)
+    ]
+)
 verifications = st.sampled_from(["affected", "all", "none"])
 
 

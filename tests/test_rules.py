@@ -158,7 +158,10 @@ FAULTS: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
     ),
     "rename of an unknown unit": (
         [{"rename": "704", "name": "Tønsberg"}],
-        ["No unit has the code 704 from 2017-01-01 on (rename 704). Did you mean 0704? A code keeps its zeros."],
+        [
+            "No unit has the code 704 from 2017-01-01 on (rename 704). Did you mean 0704? "
+            "A code keeps its zeros."
+        ],
     ),
     "new code of a living unit": (
         [{"merge": ["0706", "0719"], "into": "0720"}],
@@ -197,7 +200,10 @@ FAULTS: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
     ),
     "transfer to an unknown unit": (
         [{"transfer": "0720", "to": "0714", "area": "a.gpkg"}],
-        ["No unit has the code 0714 from 2017-01-01 on (transfer 0720 > 0714). Correct the code, or use the units of the day before."],
+        [
+            "No unit has the code 0714 from 2017-01-01 on (transfer 0720 > 0714). Correct "
+            "the code, or use the units of the day before."
+        ],
     ),
     "transfer to a unit that ended earlier": (
         [
@@ -205,13 +211,17 @@ FAULTS: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
             {"transfer": "0720", "to": "0704", "area": "a.gpkg"},
         ],
         [
-            "Event 2 gives a part to 0704 on 2017-01-01, but 0704 ended on 2016-01-01 (transfer 0720 > 0704). "
+            "Event 2 gives a part to 0704 on 2017-01-01, but 0704 ended on 2016-01-01 "
+            "(transfer 0720 > 0704). "
             "Name its successor 0707 or correct the date."
         ],
     ),
     "transfer to a unit that is abolished": (
         [{"transfer": "0720", "to": "0704", "area": "a.gpkg"}, {"abolish": "0704"}],
-        ["A part moves to 0704, which is abolished on 2017-01-01 (transfer 0720 > 0704). Name a unit that lives on."],
+        [
+            "A part moves to 0704, which is abolished on 2017-01-01 (transfer 0720 > "
+            "0704). Name a unit that lives on."
+        ],
     ),
     "transfer to itself": (
         [{"transfer": "0720", "to": "0720", "area": "a.gpkg"}],
@@ -232,7 +242,7 @@ FAULTS: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
         [{"reparent": "0706", "parent": "07"}, {"reparent": ["0704", "0706"], "parent": "38"}],
         ["0706 gets two parents: 38 and 07 (reparent 0706). Keep one parent."],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -244,7 +254,8 @@ def test_a_fault_is_told_with_what_where_and_remedy(name: str) -> None:
 def test_codes_that_stand_twice_in_the_units() -> None:
     sentences = found({"abolish": "0704"}, codes="0704 0706 0706")
     assert sentences == [
-        "The code 0706 stands 2 times in the units (units). One unit is one row; dissolve its parts by code first."
+        "The code 0706 stands 2 times in the units (units). One unit is one row; dissolve "
+        "its parts by code first."
     ]
 
 
@@ -300,7 +311,10 @@ OK: dict[str, tuple[list[dict[str, Any]], str]] = {
         ],
         "1 2",
     ),
-    "a correction": ([{"correct": "1 2", "edition": "e.gpkg"}, {"correct": "1", "to": "2", "area": "a"}], "1 2"),
+    "a correction": (
+        [{"correct": "1 2", "edition": "e.gpkg"}, {"correct": "1", "to": "2", "area": "a"}],
+        "1 2",
+    ),
     "several merges into one code": (
         [{"merge": "1", "into": "9", "name": "Ni"}, {"merge": "2 3", "into": "9", "name": "Ni"}],
         "1 2 3",
@@ -330,7 +344,10 @@ PARENTS = {"1": "A", "2": "A", "3": "B"}
 @pytest.mark.parametrize(
     ("event", "sentences"),
     [
-        ({"merge": "1 2", "into": "9"}, ["The new unit 9 has no name (merge 1 2 > 9). Give the event a name."]),
+        (
+            {"merge": "1 2", "into": "9"},
+            ["The new unit 9 has no name (merge 1 2 > 9). Give the event a name."],
+        ),
         ({"merge": "1 2", "into": "1"}, []),
         ({"renumber": "1", "to": "9"}, []),
         (
@@ -406,12 +423,19 @@ def test_names_are_known_from_earlier_dates() -> None:
         ({"from": "1", "to": "9"}, []),
         ({"from": "1", "to": "3"}, []),
         ({"from": "2", "to": "3"}, ["Nothing of 2 goes to 3 (keys from 2 to 3). It goes to 9."]),
-        ({"from": "7", "to": "9"}, [
-            "No unit has the code 7 (keys from 7 to 9). Correct the code, or use the units of the day before."
-        ]),
-        ({"from": "4", "to": "9"}, ["Nothing of 4 goes to 9 (keys from 4 to 9). It ends without a successor."]),
+        (
+            {"from": "7", "to": "9"},
+            [
+                "No unit has the code 7 (keys from 7 to 9). Correct the code, or use the "
+                "units of the day before."
+            ],
+        ),
+        (
+            {"from": "4", "to": "9"},
+            ["Nothing of 4 goes to 9 (keys from 4 to 9). It ends without a successor."],
+        ),
     ],
-)  # fmt: skip
+)
 def test_rules_for_keys_lead_where_something_moves(rule: dict[str, Any], sentences: list[str]) -> None:
     events = [
         {"transfer": "1", "to": "3", "area": "a", "date": "2016-01-01"},

@@ -222,7 +222,7 @@ def test_renumbering_alone_never_looks_at_geometry(small_job: Any, monkeypatch: 
     def refuse(*arguments: object) -> None:
         raise AssertionError("geometry was looked at")
 
-    monkeypatch.setattr(sys.modules["geomerge.reassign"], "locate", refuse)
+    monkeypatch.setattr("geomerge.place.locate", refuse)
     done = run(small_job.path, dry_run=True)
     assert counts(done.results)["layers"]["parcels"]["moved"] == 2  # type: ignore[index]
 

@@ -18,7 +18,12 @@ def moved(step: Step) -> list[tuple[str | None, str | None, str | None]]:
 
 def test_what_nothing_happens_to_stays() -> None:
     (step,) = road({"merge": "1 2", "into": "9"})
-    assert step.whole == {"1": ("9", "merge 1 2 > 9"), "2": ("9", "merge 1 2 > 9"), "3": ("3", ""), "4": ("4", "")}
+    assert step.whole == {
+        "1": ("9", "merge 1 2 > 9"),
+        "2": ("9", "merge 1 2 > 9"),
+        "3": ("3", ""),
+        "4": ("4", ""),
+    }
     assert step.alive == ("9", "3", "4")
 
 
