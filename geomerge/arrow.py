@@ -1,4 +1,4 @@
-"""Layers on their way between formats, as Arrow: every type and null as it is, fitted to what a format holds."""
+"""Layers on their way between formats, as Arrow: types and nulls as they are, fitted to what a format holds."""
 
 from __future__ import annotations
 
@@ -73,9 +73,7 @@ class Content:
 
 def is_time(field: pa.Field) -> bool:
     """Return whether a column holds times, as text or as timestamps."""
-    return dict(field.metadata or {}).get(b"GDAL:OGR:type") == b"DateTime" or pa.types.is_timestamp(
-        field.type
-    )
+    return dict(field.metadata or {}).get(b"GDAL:OGR:type") == b"DateTime" or pa.types.is_timestamp(field.type)
 
 
 def from_frame(table: pd.DataFrame, name: str, *, multi: bool = False) -> Content:
@@ -101,10 +99,7 @@ def from_frame(table: pd.DataFrame, name: str, *, multi: bool = False) -> Conten
             column = column.cast(pa.string())
         metadata = None
         if pa.types.is_timestamp(kind):
-            texts = [
-                None if time is pd.NaT else time.isoformat(timespec="milliseconds")
-                for time in plain.iloc[:, at]
-            ]
+            texts = [None if time is pd.NaT else time.isoformat(timespec="milliseconds") for time in plain.iloc[:, at]]
             column, metadata = pa.chunked_array([texts], type=pa.string()), TIME
         out = out.set_column(at, pa.field(field.name, column.type, metadata=metadata), column)
     if not isinstance(table, gpd.GeoDataFrame):
@@ -184,9 +179,7 @@ def fitting(content: Content) -> Content:
     values = content.table.column(at).to_pylist()
     for row, kind in enumerate(kinds):
         if kind in singles:
-            values[row] = wkb(
-                promoted(np.array([shapely.from_wkb(values[row])], dtype=object), points=True)[0]
-            )[0]
+            values[row] = wkb(promoted(np.array([shapely.from_wkb(values[row])], dtype=object), points=True)[0])[0]
     column = pa.chunked_array([values], type=content.table.schema.field(at).type)
     return content.replaced(content.table.set_column(at, content.table.schema.field(at), column))
 
@@ -201,11 +194,7 @@ def concerns(content: Content, target: Format) -> Iterator[str]:
                 yield f"{target.driver} cuts texts to {width} bytes: {long} in {field.name}"
         if pa.types.is_list(field.type) or pa.types.is_struct(field.type):
             yield f"{target.driver} has no lists: {field.name} becomes text"
-    if (
-        target.driver == "FlatGeobuf"
-        and content.geometry
-        and content.table.column(content.geometry).null_count
-    ):
+    if target.driver == "FlatGeobuf" and content.geometry and content.table.column(content.geometry).null_count:
         yield "FlatGeobuf has no spatial index where rows have no geometry"
     elif target.driver == "FlatGeobuf" and content.geometry:
         yield "FlatGeobuf puts rows in the order of their places, so row numbers change"
@@ -214,9 +203,7 @@ def concerns(content: Content, target: Format) -> Iterator[str]:
 def require_possible(content: Content, target: Format, path: Path) -> None:
     """Raise LayerError if a format cannot hold a layer at all."""
     if not target.binary and (
-        found := [
-            f.name for f in content.table.schema if pa.types.is_binary(f.type) and f.name != content.geometry
-        ]
+        found := [f.name for f in content.table.schema if pa.types.is_binary(f.type) and f.name != content.geometry]
     ):
         raise LayerError(
             f"{path}: {target.driver} has no binary values, as in {', '.join(found)}. Use .gpkg or .parquet."
@@ -231,7 +218,8 @@ def require_possible(content: Content, target: Format, path: Path) -> None:
         kinds = {FAMILIES[kind] for kind in set(shapely.get_type_id(content.shapes).tolist()) if kind >= 0}
         if len(kinds) > 1 or "Collection" in kinds:
             raise LayerError(
-                f"{path}: {target.driver} holds one kind of geometry in a layer, and this one has {', '.join(sorted(kinds)).lower()}. "
+                f"{path}: {target.driver} holds one kind of geometry in a layer, and this one has "
+                f"{', '.join(sorted(kinds)).lower()}. "
                 f"Use .gpkg or .parquet, or write each kind by itself."
             )
 
@@ -248,14 +236,10 @@ def prepared(content: Content, target: Format) -> Content:
         elif is_time(field) and not target.times:
             field = field.remove_metadata()
         elif pa.types.is_string(field.type) and target.text_width:
-            column = pa.chunked_array(
-                [[_cut(value, target.text_width) for value in column.to_pylist()]], pa.string()
-            )
+            column = pa.chunked_array([[_cut(value, target.text_width) for value in column.to_pylist()]], pa.string())
         table = table.set_column(at, pa.field(field.name, column.type, metadata=field.metadata), column)
     if target.name_width is not None:
-        names = short_names(
-            [name for name in table.schema.names if name != content.geometry], target.name_width
-        )
+        names = short_names([name for name in table.schema.names if name != content.geometry], target.name_width)
         table = table.rename_columns([names.get(name, name) for name in table.schema.names])
     content = content.replaced(table)
     if target.mixed or content.geometry is None:
@@ -274,11 +258,7 @@ def new_options(content: Content, target: Format, path: Path) -> dict[str, str]:
     options = dict(target.options)
     if path.exists():
         options.pop("VERSION", None)
-    if (
-        target.driver == "FlatGeobuf"
-        and content.geometry
-        and content.table.column(content.geometry).null_count
-    ):
+    if target.driver == "FlatGeobuf" and content.geometry and content.table.column(content.geometry).null_count:
         options["SPATIAL_INDEX"] = "NO"
     return options
 
@@ -286,9 +266,7 @@ def new_options(content: Content, target: Format, path: Path) -> dict[str, str]:
 def own_options(source: Info, content: Content) -> dict[str, str]:
     """Return what GDAL is told when it writes a layer in the format it came in."""
     if source.driver == "OpenFileGDB":
-        modern = any(
-            pa.types.is_int64(field.type) or pa.types.is_date(field.type) for field in content.table.schema
-        )
+        modern = any(pa.types.is_int64(field.type) or pa.types.is_date(field.type) for field in content.table.schema)
         return {"TARGET_ARCGIS_VERSION": "ARCGIS_PRO_3_2_OR_LATER"} if modern else {}
     if source.driver != "FlatGeobuf" or content.geometry is None:
         return {}
@@ -297,7 +275,7 @@ def own_options(source: Info, content: Content) -> dict[str, str]:
 
 
 def _indexed(path: str) -> bool:
-    """Return whether a FlatGeobuf has a spatial index; without one, its rows stand in an order that must stay.
+    """Return whether a FlatGeobuf has a spatial index; without one, its rows have an order that must stay.
 
     Source: header.fbs of FlatGeobuf 3, field index_node_size.
     """

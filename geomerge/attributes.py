@@ -40,11 +40,9 @@ def policy_of(value: Any, field: str) -> Policy | None:
     Take(take='largest')
     """
     try:
-        return TypeAdapter(Policy | None).validate_python(value)  # type: ignore[no-any-return]
+        return TypeAdapter(Policy | None).validate_python(value)
     except ValidationError as error:
-        raise InputError(
-            f"Field {field} has the policy {value!r}. Use sum, mean, join, take or constant."
-        ) from error
+        raise InputError(f"Field {field} has the policy {value!r}. Use sum, mean, join, take or constant.") from error
 
 
 @dataclass(frozen=True)
@@ -133,9 +131,7 @@ def _agreed(field: str, given: list[Any], sources: Sequence[Source], new_code: s
     return given[0]
 
 
-def _taken(
-    field: str, given: list[Any], sources: Sequence[Source], policy: Take, new_code: str, report: Report
-) -> Any:
+def _taken(field: str, given: list[Any], sources: Sequence[Source], policy: Take, new_code: str, report: Report) -> Any:
     if policy.take == "largest":
         return given[0]
     for source, value in zip(sources, given, strict=True):

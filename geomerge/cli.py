@@ -44,13 +44,22 @@ def _verbosity(function: Callable[..., Any]) -> Callable[..., Any]:
             logging.getLogger("geomerge").setLevel(logging.DEBUG if value > 1 else logging.INFO)
 
     option = click.option(
-        "-v", "--verbose", count=True, expose_value=False, callback=chosen, help="Tell each step; twice for more."
+        "-v",
+        "--verbose",
+        count=True,
+        expose_value=False,
+        callback=chosen,
+        help="Tell each step; twice for more.",
     )
     return option(function)
 
 
-output = click.option("-o", "--output", "target", type=click.Path(path_type=Path), required=True, help="File to write.")
-code_column = click.option("--code", default="code", show_default=True, help="Column with the code of the unit.")
+output = click.option(
+    "-o", "--output", "target", type=click.Path(path_type=Path), required=True, help="File to write."
+)
+code_column = click.option(
+    "--code", default="code", show_default=True, help="Column with the code of the unit."
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print for machines.")
 
 
@@ -85,7 +94,9 @@ def check(job: Path, as_json: bool) -> None:
 
 @main.command()
 @click.argument("job", type=click.Path(path_type=Path))
-@click.option("-o", "--output", "target", type=click.Path(path_type=Path), help="Folder, instead of the job's.")
+@click.option(
+    "-o", "--output", "target", type=click.Path(path_type=Path), help="Folder, instead of the job's."
+)
 @click.option("--dry-run", is_flag=True, help="Do everything but write.")
 @click.option("--overwrite", is_flag=True, help="Replace a folder that geomerge did not write.")
 @as_json
@@ -123,7 +134,9 @@ def run(job: Path, target: Path | None, dry_run: bool, overwrite: bool, as_json:
 @click.argument("units")
 @output
 @code_column
-@click.option("--gap-width", type=float, default=0.01, show_default=True, help="Widest gap to mend, in CRS units.")
+@click.option(
+    "--gap-width", type=float, default=0.01, show_default=True, help="Widest gap to mend, in CRS units."
+)
 @_verbosity
 def pieces(plan: Path, units: str, target: Path, code: str, gap_width: float) -> None:
     """Cut UNITS (a file, or file|layer) by PLAN."""
@@ -144,7 +157,9 @@ def pieces(plan: Path, units: str, target: Path, code: str, gap_width: float) ->
 @code_column
 @click.option("--name", help="Column of the units with the name.")
 @_verbosity
-def dissolve(cut: str, target: Path, units: str | None, plan: Path | None, code: str, name: str | None) -> None:
+def dissolve(
+    cut: str, target: Path, units: str | None, plan: Path | None, code: str, name: str | None
+) -> None:
     """Join the pieces in CUT (a file, or file|layer) into new units."""
     from geomerge import dissolve as join
     from geomerge import read_plan
@@ -168,9 +183,12 @@ def dissolve(cut: str, target: Path, units: str | None, plan: Path | None, code:
 @code_column
 @click.option("--min-share", type=float, default=0.9, show_default=True, help="Least share that decides.")
 @click.option(
-    "--verify", type=click.Choice(["affected", "all", "none"]), default="affected", show_default=True,
+    "--verify",
+    type=click.Choice(["affected", "all", "none"]),
+    default="affected",
+    show_default=True,
     help="Which features must lie where their code says.",
-)  # fmt: skip
+)
 @_verbosity
 def reassign(features: str, cut: str, target: Path, code: str, min_share: float, verify: Any) -> None:
     """Give each of the FEATURES (a file, or file|layer) its new unit; the target gets layers updated and review."""
@@ -178,7 +196,12 @@ def reassign(features: str, cut: str, target: Path, code: str, min_share: float,
 
     findings: list[Any] = []
     found = assign(
-        _read_spatial(features), _read_spatial(cut), code=code, min_share=min_share, verify=verify, findings=findings
+        _read_spatial(features),
+        _read_spatial(cut),
+        code=code,
+        min_share=min_share,
+        verify=verify,
+        findings=findings,
     )
     _write(found.updated, target, "updated", findings)
     _write(found.review, target, "review", [])
@@ -197,7 +220,9 @@ def export(source: str, target: Path, layer: str | None) -> None:
     path, name = split_name(source)
     info = describe(path, name)
     findings: list[Any] = []
-    send(info, target, {info.layer or "": Revision()}, changed_at="1970-01-01T00:00:00.000Z", findings=findings)
+    send(
+        info, target, {info.layer or "": Revision()}, changed_at="1970-01-01T00:00:00.000Z", findings=findings
+    )
     _print_findings(findings, False, err=True)
 
 

@@ -65,9 +65,7 @@ def _encoding(path: Path, encoding: str | None) -> str:
                 f"Name its encoding, for example encoding: ISO-8859-1."
             ) from error
         except LookupError as error:
-            raise LayerError(
-                f"{path}: {name} is no encoding. Write for example UTF-8 or ISO-8859-1."
-            ) from error
+            raise LayerError(f"{path}: {name} is no encoding. Write for example UTF-8 or ISO-8859-1.") from error
     return name
 
 
@@ -148,17 +146,13 @@ def rewrite(source: Path, target: Path, revision: Revision, encoding: str | None
                     copied[number] = text
                 if number is None or number not in removed:
                     out.write(
-                        _changed(source, line, text, values.get(number, {}), dialect)
-                        if number is not None
-                        else text
+                        _changed(source, line, text, values.get(number, {}), dialect) if number is not None else text
                     )
                 ended = text.endswith("\n")
                 line_end = "\r\n" if text.endswith("\r\n") else line_end
             for new, like in revision.added.items():
                 text = copied[like].rstrip("\r\n") + line_end
-                out.write(
-                    ("" if ended else line_end) + _changed(source, 0, text, values.get(new, {}), dialect)
-                )
+                out.write(("" if ended else line_end) + _changed(source, 0, text, values.get(new, {}), dialect))
                 ended = True
     except UnicodeEncodeError as error:
         letter = error.object[error.start]

@@ -1,4 +1,4 @@
-"""Export: a layer goes out in the format and schema it came in, only its changes written anew; or as asked."""
+"""Export: a layer goes out in the format and schema it came in, only changes written anew; or as asked."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def export(
     source
         File the table came from, ``path`` or ``path|layer``. The table is compared with it, and only values
         that differ are written: order, types, widths, nulls, row numbers, other tables and columns the table
-        lacks stay. Rows the table lacks are removed; rows it has more are added, empty where it lacks a column.
+        lacks stay. Rows the table lacks are removed; rows it has more are added, empty in columns it lacks.
     layer
         Name of the layer in a new file.
     encoding
@@ -86,16 +86,12 @@ def export(
         return target
     path, name = layers.split_name(source)
     if Path(path).resolve() == target.resolve():
-        raise LayerError(
-            f"{target} is the source itself. Write to another file, and the source stays as it is."
-        )
+        raise LayerError(f"{target} is the source itself. Write to another file, and the source stays as it is.")
     info = layers.describe(path, name, encoding)
     before = layers.read(path, name, encoding=encoding)
     if unknown := [str(column) for column in table.columns if column not in before.columns]:
         what = f"{info.name} has no column {', '.join(unknown)}, so it is left out"
-        report(
-            Finding("should", "new column", what, target.name, "Write a new layer to have it (no source).")
-        )
+        report(Finding("should", "new column", what, target.name, "Write a new layer to have it (no source)."))
     revision = _filled(difference(before, table), before, table)
     with staged(target, keep=_own(info, target) is False and layers.format_of(target).many_layers) as stage:
         send(info, stage, {info.layer or "": revision}, changed_at=changed_at, findings=findings)
@@ -127,9 +123,7 @@ def send(
     """
     report = collector(findings)
     say = _sayer(report, target)
-    infos = {
-        name: info if name == (info.layer or "") else layers.describe(info.path, name) for name in revisions
-    }
+    infos = {name: info if name == (info.layer or "") else layers.describe(info.path, name) for name in revisions}
     for name, revision in revisions.items():
         _tell_new_types(infos[name], revision, target, report)
     if _own(info, target):
@@ -169,17 +163,10 @@ def _tell_new_types(info: layers.Info, revision: layers.Revision, target: Path, 
     shapes = revision.geometry.dropna().to_numpy()
     base, _, z = (info.geometry_type or "Unknown").partition(" ")
     kinds = {shape.geom_type for shape in shapes} - {base}
-    if (
-        kinds
-        and base in ("Point", "LineString", "Polygon")
-        and info.driver not in ("ESRI Shapefile", "GeoJSON")
-    ):
-        what = f"The layer is declared {base}, and new geometries are {', '.join(sorted(kinds))}; it now holds both"
-        report(
-            Finding(
-                "should", "geometry type", what, target.name, "Have programs that expect one type look at it."
-            )
-        )
+    if kinds and base in ("Point", "LineString", "Polygon") and info.driver not in ("ESRI Shapefile", "GeoJSON"):
+        new = ", ".join(sorted(kinds))
+        what = f"The layer is declared {base}, and new geometries are {new}; it now holds both"
+        report(Finding("should", "geometry type", what, target.name, "Have programs that expect one type look at it."))
     flat = int((~shapely.has_z(shapes)).sum()) if "Z" in z else 0
     if flat:
         what = f"The layer has heights (Z), and {flat} new geometries have none"
@@ -199,13 +186,9 @@ def difference(before: pd.DataFrame, after: pd.DataFrame) -> layers.Revision:
     {'code': {2: '9'}}
     """
     if not before.index.is_unique or not after.index.is_unique:
-        raise LayerError(
-            "Row numbers are not unique, so rows cannot be told apart. Keep the index of the layer read."
-        )
+        raise LayerError("Row numbers are not unique, so rows cannot be told apart. Keep the index of the layer read.")
     if not pd.api.types.is_integer_dtype(after.index.dtype) and len(after):
-        raise LayerError(
-            "The index holds no row numbers. Keep the index of the layer read (reset_index loses it)."
-        )
+        raise LayerError("The index holds no row numbers. Keep the index of the layer read (reset_index loses it).")
     added = after.index.difference(before.index, sort=False)
     common = after.index.intersection(before.index, sort=False)
     shape = before.geometry.name if isinstance(before, gpd.GeoDataFrame) else None
@@ -221,9 +204,7 @@ def difference(before: pd.DataFrame, after: pd.DataFrame) -> layers.Revision:
     if isinstance(before, gpd.GeoDataFrame) and isinstance(after, gpd.GeoDataFrame):
         geometry = _redrawn(before, after, common, added)
     if len(added) and not len(before):
-        raise LayerError(
-            "The layer is empty, so there is no row to add others like. Write the table as a new layer."
-        )
+        raise LayerError("The layer is empty, so there is no row to add others like. Write the table as a new layer.")
     likes = {int(row): int(before.index[0]) for row in added}
     removed = tuple(int(row) for row in before.index.difference(after.index, sort=False))
     return layers.Revision(changed, geometry, removed, likes)
@@ -236,9 +217,7 @@ def _redrawn(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame, common: Any, add
             f"Bring it back with to_crs(...)."
         )
     new, old = after.geometry.loc[common].to_numpy(), before.geometry.loc[common].to_numpy()
-    rows = common[shapely.to_wkb(new, output_dimension=4) != shapely.to_wkb(old, output_dimension=4)].append(
-        added
-    )
+    rows = common[shapely.to_wkb(new, output_dimension=4) != shapely.to_wkb(old, output_dimension=4)].append(added)
     return pd.Series(list(after.geometry.loc[rows].to_numpy()), index=rows, dtype=object)
 
 

@@ -64,18 +64,22 @@ class Format:
 
 FORMATS: tuple[Format, ...] = (
     Format(  # the version that older QGIS reads without a warning
-        "GPKG", ".gpkg", time_zones=False, many_layers=True, options={"VERSION": "1.3", "DATETIME_FORMAT": "UTC"}
+        "GPKG", ".gpkg", time_zones=False, many_layers=True,
+        options={"VERSION": "1.3", "DATETIME_FORMAT": "UTC"},
     ),
     Format("Parquet", ".parquet"),
     Format("FlatGeobuf", ".fgb", dates=False),
-    Format("GeoJSON", ".geojson", binary=False, wgs84=True, options={"RFC7946": "YES", "COORDINATE_PRECISION": "9"}),
     Format(
-        "ESRI Shapefile", ".shp", name_width=10, text_width=254, big_integers=False, time_zones=False, times=False,
-        binary=False, empty_text=False, mixed=False, options={"ENCODING": "UTF-8"},
+        "GeoJSON", ".geojson", binary=False, wgs84=True,
+        options={"RFC7946": "YES", "COORDINATE_PRECISION": "9"},
     ),
     Format(
-        "OpenFileGDB", ".gdb", big_integers=False, time_zones=False, dates=False, booleans=False, plain_names=True,
-        mixed=False, grid=True, many_layers=True,
+        "ESRI Shapefile", ".shp", name_width=10, text_width=254, big_integers=False, time_zones=False,
+        times=False, binary=False, empty_text=False, mixed=False, options={"ENCODING": "UTF-8"},
+    ),
+    Format(
+        "OpenFileGDB", ".gdb", big_integers=False, time_zones=False, dates=False, booleans=False,
+        plain_names=True, mixed=False, grid=True, many_layers=True,
     ),
     Format(
         "GML", ".gml", dates=False, binary=False, empty_text=False, plain_names=True, coded_crs=True,
@@ -205,22 +209,18 @@ def concerns(info: Info, target: Format) -> Iterator[str]:
     name = target.driver
     width = target.name_width
     if width and (
-        cut := [
-            f"{old} becomes {new}" for old, new in short_names(list(info.fields), width).items() if old != new
-        ]
+        cut := [f"{old} becomes {new}" for old, new in short_names(list(info.fields), width).items() if old != new]
     ):
         yield f"{name} cuts names to {width} characters: {', '.join(cut)}"
     if target.plain_names and (
         odd := [field for field in info.fields if not (field.isidentifier() and field.isascii())]
     ):
-        yield f"{name} has names of letters, digits and underscores, so others may be written differently: {', '.join(odd)}"
+        yield f"{name} has names of letters, digits and underscores; others are written so: {', '.join(odd)}"
     kinds = {field: kind.lower() for field, kind in info.fields.items()}
     wide = {"ESRI Shapefile": "becomes a number of up to 18 digits"}.get(name, "becomes a decimal number")
     yield from _lacking(kinds, ("int64",), target.big_integers, f"{name} has no 64-bit integers", wide)
     yield from _lacking(kinds, ("bool",), target.booleans, f"{name} has no booleans", "becomes 0 or 1")
-    yield from _lacking(
-        kinds, ("datetime", "timestamp"), target.times, f"{name} has no times of day", "becomes text"
-    )
+    yield from _lacking(kinds, ("datetime", "timestamp"), target.times, f"{name} has no times of day", "becomes text")
     if target.times:
         yield from _lacking(
             kinds, ("datetime", "timestamp"), target.time_zones, f"{name} keeps no time zones", "is in UTC"
@@ -231,20 +231,16 @@ def concerns(info: Info, target: Format) -> Iterator[str]:
         if target.wgs84 and not info.crs.equals(CRS("OGC:CRS84"), ignore_axis_order=True):
             yield f"{name} is always in WGS 84, so coordinates move from {info.crs.name}, with 9 decimals"
         if target.coded_crs and info.crs.to_authority() is None:
-            yield f"{name} names a CRS by its EPSG code, and {info.crs.name} has none, so the file names no CRS"
+            yield f"{name} names a CRS by its code, and {info.crs.name} has none, so the file names no CRS"
     if info.spatial and target.grid:
         yield f"{name} rounds coordinates to a grid of 0.1 mm, or 0.000000001 degrees"
     if not target.empty_text:
         yield f"{name} does not tell an empty text from a missing one"
 
 
-def _lacking(
-    kinds: Mapping[str, str], words: tuple[str, ...], there: bool, what: str, then: str
-) -> Iterator[str]:
+def _lacking(kinds: Mapping[str, str], words: tuple[str, ...], there: bool, what: str, then: str) -> Iterator[str]:
     found = [
-        field
-        for field, kind in kinds.items()
-        if any(word in kind for word in words) and "datetime64[d]" not in kind
+        field for field, kind in kinds.items() if any(word in kind for word in words) and "datetime64[d]" not in kind
     ]
     if found and not there:
         yield f"{what}: {', '.join(found)} {then}"

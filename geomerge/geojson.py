@@ -41,14 +41,10 @@ def rewrite(source: Path, target: Path, revision: Revision, fids: Sequence[int])
     try:
         top = dict(_members(text, _skip(text, 1 if text.startswith("\ufeff") else 0), stop="features"))
         if "features" not in top:
-            raise LayerError(
-                f"{source} is no collection of features. Make it one, or ask for another format (format)."
-            )
+            raise LayerError(f"{source} is no collection of features. Make it one, or ask for another format (format).")
         spans = list(_items(text, top["features"][0]))
         if len(spans) != len(fids):
-            raise LayerError(
-                f"{source} has {len(spans)} features, but {len(fids)} were read. Get a fresh copy of it."
-            )
+            raise LayerError(f"{source} has {len(spans)} features, but {len(fids)} were read. Get a fresh copy of it.")
         parts = _parts(text, spans, revision, fids)
         head = _with_bounds(text, top.get("bbox"), spans[0][0] if spans else 0, revision)
     except (json.JSONDecodeError, IndexError) as error:
@@ -77,10 +73,8 @@ def _parts(text: str, spans: list[Span], revision: Revision, fids: Sequence[int]
     yield from found
 
 
-def _feature(
-    text: str, span: Span, values: dict[str, Any], shape: Any, drawn: bool, new: int | None = None
-) -> str:
-    """Return the text of a feature with new values, a geometry where it is drawn, an id where it is a copy."""
+def _feature(text: str, span: Span, values: dict[str, Any], shape: Any, drawn: bool, new: int | None = None) -> str:
+    """Return the text of a feature with new values, a geometry where drawn, an id where it is a copy."""
     if not values and not drawn and new is None:
         return text[slice(*span)]
     own = dict(_members(text, span[0]))

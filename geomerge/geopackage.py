@@ -27,7 +27,7 @@ PATIENCE = 5.0  # seconds to wait for another program
 
 @contextmanager
 def open_file(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a GeoPackage for changes, with the functions its triggers call; commit at the end, or not at all."""
+    """Open a GeoPackage for changes, with the functions its triggers call; all or nothing is kept."""
     with closing(sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)) as connection:
         bounds = {"ST_MinX": 0, "ST_MaxX": 1, "ST_MinY": 2, "ST_MaxY": 3}
         for name, position in bounds.items():
@@ -43,14 +43,12 @@ def open_file(path: Path) -> Iterator[sqlite3.Connection]:
                 f"{path} cannot be changed: {error}. Free the disk, or close it in other programs."
             ) from error
         except sqlite3.DatabaseError as error:
-            raise LayerError(
-                f"{path} cannot be changed: {error}. Correct the row it names in the source."
-            ) from error
+            raise LayerError(f"{path} cannot be changed: {error}. Correct the row it names in the source.") from error
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a GeoPackage for reading, as it stands: with its write-ahead log, and where its folder cannot be written.
+    """Open a GeoPackage for reading: with its write-ahead log, and where its folder cannot be written.
 
     Raises
     ------
@@ -76,9 +74,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
             with closing(sqlite3.connect(copy)) as connection:
                 yield connection
     except sqlite3.OperationalError as error:
-        raise LayerError(
-            f"{path} cannot be read: {error}. Close it in other programs, and try again."
-        ) from error
+        raise LayerError(f"{path} cannot be read: {error}. Close it in other programs, and try again.") from error
     except sqlite3.DatabaseError as error:
         raise LayerError(f"{path} is damaged: {error}. Get a fresh copy of it.") from error
 
@@ -101,9 +97,7 @@ def copy_file(source: Path, target: Path) -> None:
         try:
             with closing(sqlite3.connect(target)) as new:
                 old.backup(new)
-                new.execute(
-                    "PRAGMA journal_mode = DELETE"
-                )  # one file, that also opens where nothing can be written
+                new.execute("PRAGMA journal_mode = DELETE")  # one file, that also opens where nothing can be written
         except sqlite3.OperationalError as error:
             raise LayerError(
                 f"{target} cannot be written: {error}. Free the disk, or choose another folder."
@@ -144,9 +138,7 @@ def revise(connection: sqlite3.Connection, table: str, revision: Revision, *, ch
     cells = revision.cells
     for column in revision.changed:
         values = [
-            (stored(new[column], declared[column], column, table), row)
-            for row, new in cells.items()
-            if column in new
+            (stored(new[column], declared[column], column, table), row) for row, new in cells.items() if column in new
         ]
         _update(connection, table, fid, column, values)
     if len(revision.geometry):
@@ -183,27 +175,44 @@ def _update_geometry(connection: sqlite3.Connection, table: str, fid: str, revis
     if kind.upper().startswith("MULTI"):
         shapes = np.array([_multi(shape) for shape in shapes], dtype=object)
     kinds = {shape.geom_type.upper() for shape in shapes if shape is not None}
-    wider = (
-        "GEOMETRY"
-        if kinds - {kind.upper()} and kind.upper() not in ("GEOMETRY", "GEOMETRYCOLLECTION")
-        else kind
-    )
+    wider = "GEOMETRY" if kinds - {kind.upper()} and kind.upper() not in ("GEOMETRY", "GEOMETRYCOLLECTION") else kind
     heights = 2 if z == 0 and shapely.has_z(shapes).any() else z
     if (wider, heights) != (kind, z):
         connection.execute(
             "UPDATE gpkg_geometry_columns SET geometry_type_name = ?, z = ? WHERE lower(table_name) = lower(?)",
             (wider, heights, table),
         )
+        _redeclare(connection, table, column, kind, wider)
     blobs = [blob(shape, srs) for shape in shapes]
     _update(connection, table, fid, column, list(zip(blobs, map(int, revision.geometry.index), strict=True)))
     bounds = [float(bound) for bound in shapely.total_bounds(shapes)]
     if not any(map(math.isnan, bounds)):
         connection.execute(
-            "UPDATE gpkg_contents SET min_x = min(coalesce(min_x, ?1), ?1), min_y = min(coalesce(min_y, ?2), ?2), "
+            "UPDATE gpkg_contents SET "
+            "min_x = min(coalesce(min_x, ?1), ?1), min_y = min(coalesce(min_y, ?2), ?2), "
             "max_x = max(coalesce(max_x, ?3), ?3), max_y = max(coalesce(max_y, ?4), ?4) "
             "WHERE lower(table_name) = lower(?5)",
             (*bounds, table),
         )
+
+
+def _redeclare(connection: sqlite3.Connection, table: str, column: str, kind: str, wider: str) -> None:
+    """Give a column another type where its table is declared, as SQLite advises if that touches no row.
+
+    Source: https://www.sqlite.org/lang_altertable.html, "Making Other Kinds Of Table Schema Changes".
+    """
+    (sql,) = connection.execute(
+        "SELECT sql FROM sqlite_master WHERE type = 'table' AND lower(name) = lower(?)", (table,)
+    ).fetchone()
+    name = f"(?:{re.escape(quoted(column))}|{re.escape(column)})"
+    new, count = re.subn(rf"({name}\s+){re.escape(kind)}\b", rf"\g<1>{wider}", sql, flags=re.IGNORECASE)
+    if count != 1 or new == sql:
+        return
+    (version,) = connection.execute("PRAGMA schema_version").fetchone()
+    connection.execute("PRAGMA writable_schema = ON")
+    connection.execute("UPDATE sqlite_master SET sql = ? WHERE type = 'table' AND lower(name) = lower(?)", (new, table))
+    connection.execute(f"PRAGMA schema_version = {version + 1}")
+    connection.execute("PRAGMA writable_schema = OFF")
 
 
 def quoted(name: str) -> str:
@@ -211,8 +220,8 @@ def quoted(name: str) -> str:
 
     Examples
     --------
-    >>> print(quoted('parcels "2017"'))
-    "parcels ""2017\"""
+    >>> print(quoted('parcels "2017" new'))
+    "parcels ""2017"" new"
     """
     return '"' + name.replace('"', '""') + '"'
 
@@ -259,9 +268,7 @@ def _columns(connection: sqlite3.Connection, table: str) -> dict[str, str]:
 def _key(connection: sqlite3.Connection, table: str) -> str:
     keys = [row[1] for row in connection.execute(f"PRAGMA table_info({quoted(table)})") if row[5]]
     if len(keys) != 1:
-        raise LayerError(
-            f"Table {table} has no single primary key, so its rows cannot be told apart. Give it one."
-        )
+        raise LayerError(f"Table {table} has no single primary key, so its rows cannot be told apart. Give it one.")
     return str(keys[0])
 
 
@@ -278,7 +285,7 @@ def stored(value: Any, declared: str, column: str, table: str) -> Any:
     if isinstance(value, dt.datetime):
         if declared == "DATE":
             return value.date().isoformat()
-        utc = value if value.tzinfo is None else value.astimezone(dt.timezone.utc)
+        utc = value if value.tzinfo is None else value.astimezone(dt.UTC)
         return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if isinstance(value, dt.date):
         return value.isoformat()
@@ -286,9 +293,7 @@ def stored(value: Any, declared: str, column: str, table: str) -> Any:
         try:
             number = float(value)
             whole = not declared.startswith(("DOUBLE", "FLOAT", "REAL"))
-            if whole and (
-                int(value) != number or (str(value).strip() != str(int(value)) and isinstance(value, str))
-            ):
+            if whole and (int(value) != number or (str(value).strip() != str(int(value)) and isinstance(value, str))):
                 raise ValueError(value)
         except (TypeError, ValueError) as error:
             raise LayerError(
@@ -298,6 +303,4 @@ def stored(value: Any, declared: str, column: str, table: str) -> Any:
     width = re.fullmatch(r"TEXT\s*\(\s*(\d+)\s*\)", declared)
     if width:
         require_width(value, int(width[1]), column, f"Table {table}")
-    return (
-        value if isinstance(value, bool | int | float | bytes) or declared.startswith("BLOB") else str(value)
-    )
+    return value if isinstance(value, bool | int | float | bytes) or declared.startswith("BLOB") else str(value)

@@ -67,7 +67,7 @@ class _Finder:
 
 
 def rewrite(source: Path, target: Path, layer: str, revision: Revision, fids: Sequence[int]) -> bool:
-    """Write a GML file again with new values; return False, and write nothing, if it takes more than new values.
+    """Write a GML file again with new values; return False, and write nothing, if it takes more.
 
     Parameters
     ----------
@@ -111,18 +111,14 @@ def rewrite(source: Path, target: Path, layer: str, revision: Revision, fids: Se
     return True
 
 
-def _edit(
-    data: bytes, found: tuple[int, int, str], value: Any, encoding: str, path: Path
-) -> tuple[int, int, bytes]:
+def _edit(data: bytes, found: tuple[int, int, str], value: Any, encoding: str, path: Path) -> tuple[int, int, bytes]:
     """Return where the text of an element stands, and what comes there."""
     start, end, name = found
     try:
         new = escape(as_text(value)).encode(encoding)
         tag = name.encode(encoding)
     except UnicodeEncodeError as error:
-        raise LayerError(
-            f"{path}: {encoding} has no letter {error.object[error.start]!r} of {value!r}."
-        ) from error
+        raise LayerError(f"{path}: {encoding} has no letter {error.object[error.start]!r} of {value!r}.") from error
     if start == end:  # <name/>
         return start, data.index(b">", start) + 1, b"<" + tag + b">" + new + b"</" + tag + b">"
     return data.index(b">", start) + 1, end, new

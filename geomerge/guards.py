@@ -23,11 +23,7 @@ def require_file(path: str | Path) -> None:
     if inner.startswith("/vsi") or "://" in inner:
         return
     if not Path(inner).exists():
-        near = (
-            sorted(entry.name for entry in Path(inner).parent.glob("*"))[:8]
-            if Path(inner).parent.is_dir()
-            else []
-        )
+        near = sorted(entry.name for entry in Path(inner).parent.glob("*"))[:8] if Path(inner).parent.is_dir() else []
         raise LayerError(
             f"{inner} does not exist. "
             + (f"Its folder holds {', '.join(near)}." if near else "Nor is there anything in its folder.")

@@ -85,7 +85,7 @@ def read_inputs(job: Job) -> Inputs:
     districts = attempt(_read_subunits, job, job.districts, crs) if job.districts else None
     parcels = attempt(_read_subunits, job, job.parcels, crs) if job.parcels else None
     plan = attempt(plan.to_crs, crs) if plan is not None and crs is not None else plan
-    if faults:
+    if faults or units is None:
         raise InputError(*dict.fromkeys(faults))
     return Inputs(job, plan, units, loaded, districts, parcels)
 
@@ -100,9 +100,15 @@ def _read_units(job: Job, crs: CRS | None) -> Loaded:
         raise InputError(f"{config.path} is empty. A reform needs the units of the day before.")
     if (empty := loaded.table.index[loaded.table[config.code].isna()]).size:
         rows = ", ".join(map(str, empty[:5]))
-        raise InputError(f"Column {config.code} of {config.path} is empty in {empty.size} rows (row {rows}). Fill it in.")
+        raise InputError(
+            f"Column {config.code} of {config.path} is empty in {empty.size} rows (row {rows}). Fill it in."
+        )
     require_projected(loaded.table, f"The layer of units {config.path}")
-    wanted = [config.name, *(level.code for level in config.levels), *(level.label for level in config.levels)]
+    wanted = [
+        config.name,
+        *(level.code for level in config.levels),
+        *(level.label for level in config.levels),
+    ]
     _require(loaded.original, [*filter(None, wanted), *config.attributes], config.path)
     kinds = set(shapely.get_type_id(loaded.table.geometry.dropna().to_numpy()).tolist()) - {3, 6}
     if kinds:
@@ -112,7 +118,13 @@ def _read_units(job: Job, crs: CRS | None) -> Loaded:
 
 def _read_layer(job: Job, config: LayerConfig, crs: Any) -> Loaded:
     follows = config.follows
-    wanted = [config.code, config.id, *config.key, config.key_text, *((follows.foreign_key, follows.by) if follows else ())]
+    wanted = [
+        config.code,
+        config.id,
+        *config.key,
+        config.key_text,
+        *((follows.foreign_key, follows.by) if follows else ()),
+    ]
     led = [other.follows.key for other in job.layers if other.follows and other.follows.layer == config.name]
     return _load(job, config, [*dict.fromkeys(column for column in [*wanted, *led] if column)], crs)
 
@@ -159,8 +171,8 @@ def as_codes(values: pd.Series, config: FileLayer) -> pd.Series:
         if config.code_width is None:
             shortest, longest = int(values.min()), int(values.max())
             raise InputError(
-                f"Column {config.code} of {config.path} holds numbers ({shortest} to {longest}), so codes may have lost "
-                f"their zeros. State their width in the job (code_width: {len(str(longest))})."
+                f"Column {config.code} of {config.path} holds numbers ({shortest} to {longest}), so codes may have "
+                f"lost their zeros. State their width in the job (code_width: {len(str(longest))})."
             )
         if (values.dropna() % 1 != 0).any():
             raise InputError(f"Column {config.code} of {config.path} holds numbers with decimals. Codes have none.")

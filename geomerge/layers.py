@@ -30,9 +30,7 @@ __all__ = ["FORMATS", "SEPARATOR", "Format", "Info", "Revision", "concerns", "fo
 
 EPOCH = "1970-01-01T00:00:00.000Z"
 STRAIGHT = frozenset(["Point", "LineString", "MultiPoint", "MultiLineString"])
-PLAIN_FLATGEOBUF = {
-    "OGR_FLATGEOBUF_STREAM_BASE_IMPL": "YES"
-}  # its own Arrow stream is wrong after a null geometry
+PLAIN_FLATGEOBUF = {"OGR_FLATGEOBUF_STREAM_BASE_IMPL": "YES"}  # its own Arrow stream is wrong after a null geometry
 NEVER_CURVED = frozenset(["GeoJSON", "ESRI Shapefile", "CSV", "Parquet"])
 
 Report = Callable[[str], None]
@@ -51,9 +49,7 @@ def describe(path: str | Path, layer: str | None = None, encoding: str | None = 
     require_file(path)
     if _ends(path, ".csv", ".txt", ".tsv"):
         dialect = csvfile.sniff(Path(path), encoding)
-        return Info(
-            str(path), None, "CSV", None, dialect.encoding, None, dict.fromkeys(dialect.header, "str"), -1
-        )
+        return Info(str(path), None, "CSV", None, dialect.encoding, None, dict.fromkeys(dialect.header, "str"), -1)
     if _ends(path, ".parquet", ".geoparquet"):
         return parquet.describe(Path(path))
     name = _layer_name(path, layer)
@@ -137,8 +133,8 @@ def refuse(found: str | None, name: str, why: str) -> None:
     """Raise LayerError for curves or measures."""
     if found == "curves":
         raise LayerError(
-            f"{name} holds curves, and {why}. Convert them to straight lines first, at a tolerance of your choice "
-            f"(ogr2ogr -nlt CONVERT_TO_LINEAR)."
+            f"{name} holds curves, and {why}. Convert them to straight lines first, at a tolerance of "
+            f"your choice (ogr2ogr -nlt CONVERT_TO_LINEAR)."
         )
     if found == "measures":
         raise LayerError(f"{name} has measures (M), and {why}. Drop them first (ogr2ogr -dim XY).")
@@ -152,14 +148,15 @@ def write(
     changed_at: str = EPOCH,
     report: Report | None = None,
 ) -> None:
-    """Write a table as a new layer; lines and polygons are promoted to their multi type where the format has one.
+    """Write a table as a new layer; lines and polygons are promoted to their multi type.
 
     Parameters
     ----------
     table
         Table to write, without its index.
     path
-        File to write; a file that can hold several layers keeps its others, and a layer of the same name is replaced.
+        File to write. One that can hold several layers keeps its others; a layer of the same name is
+        replaced.
     layer
         Name of the layer, by default that of the file.
     changed_at
@@ -192,7 +189,7 @@ def _silent(_sentence: str) -> None:
 
 
 def read_arrow(source: Info, layer: str | None) -> tuple[Content, NDArray[np.int64]]:
-    """Read a layer as an Arrow table, times with the zones they are written in, and the numbers of its rows."""
+    """Read a layer as an Arrow table, times with their zones, and the numbers of its rows."""
     encoding = source.encoding if source.driver == "ESRI Shapefile" else None
     with _readable(source.path, layer):
         meta, table = pyogrio.read_arrow(
@@ -205,7 +202,7 @@ def read_arrow(source: Info, layer: str | None) -> tuple[Content, NDArray[np.int
 
 
 def grid(source: Info, layer: str | None) -> dict[str, str]:
-    """Return the grid to which a layer of a File Geodatabase rounds its coordinates, as options to write another."""
+    """Return the grid to which a layer of a File Geodatabase rounds coordinates, as options to write."""
     with _readable(source.path, layer):
         found = pyogrio.read_dataframe(source.path, sql=f"GetLayerDefinition {layer}")
     text = str(found.iloc[0, 0]) if len(found) else ""
@@ -222,9 +219,7 @@ def fids(source: Info) -> list[int]:
     return [int(fid) for fid in table.column(meta["fid_column"] or "OGC_FID").to_pylist()]
 
 
-def store(
-    content: Content, info: Info, target: Path, known: Format, layer: str | None, report: Report
-) -> None:
+def store(content: Content, info: Info, target: Path, known: Format, layer: str | None, report: Report) -> None:
     """Write an Arrow table in a format, after saying what that cannot hold."""
     for sentence in [*concerns(info, known), *arrow.concerns(content, known)]:
         report(sentence)
@@ -238,37 +233,33 @@ def store(
         write_arrow(content, target, known.driver, layer, arrow.new_options(content, known, target))
 
 
-def write_arrow(
-    content: Content, target: Path, driver: str, layer: str | None, options: Mapping[str, str]
-) -> None:
+def write_arrow(content: Content, target: Path, driver: str, layer: str | None, options: Mapping[str, str]) -> None:
     """Write an Arrow table through GDAL, and see that every row has arrived."""
     spatial = content.geometry is not None
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         pyogrio.write_arrow(
             content.table, target, layer=layer, driver=driver, crs=content.crs if spatial else None,
-            geometry_name=content.geometry, geometry_type=content.geometry_type if spatial else None, **options,
+            geometry_name=content.geometry,
+            geometry_type=content.geometry_type if spatial else None, **options,
         )  # fmt: skip
         found = pyogrio.read_info(
             target, layer=layer if driver in ("GPKG", "OpenFileGDB") else None, force_feature_count=True
         )
     texts = [str(warning.message) for warning in said]
-    if lost := [
-        text for text in texts if "truncated" in text or "not successfully" in text or "rror" in text
-    ]:
+    if lost := [text for text in texts if "truncated" in text or "not successfully" in text or "rror" in text]:
         raise LayerError(f"{target} cannot hold every value: {lost[0]}. Ask for another format (format).")
     if found["features"] != content.table.num_rows:
         raise LayerError(
-            f"{target} holds {found['features']} of {content.table.num_rows} rows. Free the disk, or choose another folder."
+            f"{target} holds {found['features']} of {content.table.num_rows} rows. "
+            f"Free the disk, or choose another folder."
         )
 
 
 @contextlib.contextmanager
 def _readable(path: str | Path, layer: str | None) -> Iterator[None]:
     name = f"{path}{SEPARATOR}{layer}" if layer else str(path)
-    guess = Path(str(path)).with_suffix(
-        ".gfs"
-    )  # GDAL notes there what it finds in GML; an input stays as it is
+    guess = Path(str(path)).with_suffix(".gfs")  # GDAL notes there what it finds in GML; an input stays as it is
     leave = not str(path).lower().endswith(".gml") or guess.exists()
     pyogrio.set_gdal_config_options(PLAIN_FLATGEOBUF)
     with warnings.catch_warnings():
@@ -298,7 +289,7 @@ def _readable(path: str | Path, layer: str | None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def writable(path: Path, changed_at: str) -> Iterator[None]:
-    """Let GDAL write a given time instead of the clock's, hold its tongue, and say in one sentence what went wrong."""
+    """Let GDAL write a given time, not the clock's, and say in one sentence what went wrong."""
     log = logging.getLogger("pyogrio")
     level = log.level
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": changed_at})
@@ -327,9 +318,7 @@ def _layer_name(path: str | Path, layer: str | None) -> str:
     if layer is not None and layer not in names:
         raise LayerError(f"{path} has no layer {layer}. It has {', '.join(names)}.")
     if layer is None and len(names) > 1:
-        raise LayerError(
-            f"{path} has several layers. Name one of {', '.join(names)}, as in {path}|{names[0]}."
-        )
+        raise LayerError(f"{path} has several layers. Name one of {', '.join(names)}, as in {path}|{names[0]}.")
     return layer or names[0]
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 
 from geomerge import geopackage, layers, qgis
-from geomerge.crs import back_to_source
-from geomerge.export import difference, send
+from geomerge.export import send
 from geomerge.findings import Finding, findings_table
 from geomerge.inputs import Inputs, Loaded
 from geomerge.job import LayerConfig
@@ -24,16 +23,27 @@ from geomerge.progress import progress
 from geomerge.publish import MANIFEST
 from geomerge.report import number, page, square_km
 from geomerge.results import Results, counts, described, fates, ledger, review
+from geomerge.updates import layer_revision, unit_revision
 
 log = logging.getLogger("geomerge")
 
 BOUNDARIES, REVIEW = "boundaries.gpkg", "review.gpkg"
 
 
+@dataclass(frozen=True)
+class Writing:
+    """What is being written, and where; writers add to the findings what a format cannot hold."""
+
+    folder: Path
+    inputs: Inputs
+    results: Results
+    findings: list[Finding]
+
+
 def write_outputs(folder: Path, inputs: Inputs, results: Results) -> None:
     """Write all results of a job into an empty folder; the manifest comes last and holds the hashes of the others."""
-    findings = list(results.findings)
-    writers: list[tuple[str, Callable[[Path, Inputs, Results, list[Finding]], None]]] = [
+    out = Writing(folder, inputs, results, list(results.findings))
+    writers: list[tuple[str, Callable[[Writing], None]]] = [
         ("boundaries", _write_boundaries),
         ("layers", _write_layers),
         ("review", _write_review),
@@ -43,14 +53,9 @@ def write_outputs(folder: Path, inputs: Inputs, results: Results) -> None:
     ]
     for what, write in progress(writers, "write"):
         log.info("writing %s", what)
-        write(folder, inputs, results, findings)
-    content = _manifest(inputs, results, findings)
-    written = {path.relative_to(folder).as_posix(): path for path in _files(folder)}
-    write_manifest(folder / MANIFEST, content | {"outputs": listed(written)})
-
-
-def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
+        write(out)
+    written = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    write_manifest(folder / MANIFEST, _manifest(out) | {"outputs": listed(written)})
 
 
 def _stamp(results: Results) -> str:
@@ -58,9 +63,13 @@ def _stamp(results: Results) -> str:
     return f"{results.dates[-1]}T00:00:00.000Z"
 
 
-def _manifest(inputs: Inputs, results: Results, findings: list[Finding]) -> dict[str, Any]:
+def _manifest(out: Writing) -> dict[str, Any]:
     return manifest(
-        title=_title(inputs), dates=results.dates, inputs=inputs.files, counts=counts(results), findings=findings
+        title=_title(out.inputs),
+        dates=out.results.dates,
+        inputs=out.inputs.files,
+        counts=counts(out.results),
+        findings=out.findings,
     )
 
 
@@ -83,102 +92,48 @@ def _boundary_tables(inputs: Inputs, results: Results) -> dict[str, gpd.GeoDataF
     return {name: table for name, table in tables.items() if len(table)}
 
 
-def _write_boundaries(folder: Path, inputs: Inputs, results: Results, findings: list[Finding]) -> None:
-    tables = _boundary_tables(inputs, results)
+def _write_boundaries(out: Writing) -> None:
+    tables = _boundary_tables(out.inputs, out.results)
     for name, table in tables.items():
-        layers.write(table, folder / BOUNDARIES, name, changed_at=_stamp(results))
+        layers.write(table, out.folder / BOUNDARIES, name, changed_at=_stamp(out.results))
     styles = {name: _boundary_style(name, table) for name, table in tables.items()}
-    _add_styles(folder / BOUNDARIES, styles, results)
+    _add_styles(out.folder / BOUNDARIES, styles, out.results)
 
 
 def _boundary_style(name: str, table: gpd.GeoDataFrame) -> qgis.LayerStyle:
-    if name in ("units", "units_before"):
-        return qgis.style_for(name, values=table["change"])
-    if name == "boundary_lines":
-        return qgis.style_for("boundary_lines", values=table["status"])
-    return qgis.style_for(name if name in ("pieces", "inserted_corners") else "level")
+    roles: dict[str, tuple[qgis.Role, str | None]] = {
+        "units": ("units", "change"),
+        "units_before": ("units_before", "change"),
+        "boundary_lines": ("boundary_lines", "status"),
+        "pieces": ("pieces", None),
+        "inserted_corners": ("inserted_corners", None),
+    }
+    role, column = roles.get(name, ("level", None))
+    return qgis.style_for(role, values=table[column] if column else None)
 
 
 def _add_styles(path: Path, styles: dict[str, qgis.LayerStyle], results: Results) -> None:
     with geopackage.open_file(path) as connection:
         connection.execute(qgis.LAYER_STYLES_TABLE)
         connection.execute(qgis.LAYER_STYLES_CONTENTS, {"update_time": _stamp(results)})
-        connection.executemany(
-            qgis.LAYER_STYLES_INSERT, qgis.layer_styles_rows(styles, update_time=_stamp(results))
-        )
+        connection.executemany(qgis.LAYER_STYLES_INSERT, qgis.layer_styles_rows(styles, update_time=_stamp(results)))
 
 
-def _write_layers(folder: Path, inputs: Inputs, results: Results, findings: list[Finding]) -> None:
+def _write_layers(out: Writing) -> None:
     """Write every layer as a revision of its file; layers of one file go into one file again."""
     files: dict[Path, tuple[layers.Info, dict[str, layers.Revision]]] = {}
-    for name, loaded in {"": inputs.units, **inputs.layers}.items():
-        revision = _unit_revision(loaded, results) if name == "" else _layer_revision(loaded, results, name)
-        target = folder / "layers" / _file_name(loaded)
+    for name, loaded in {"": out.inputs.units, **out.inputs.layers}.items():
+        revision = layer_revision(loaded, out.results, name) if name else unit_revision(loaded, out.results)
+        target = out.folder / "layers" / _file_name(loaded)
         files.setdefault(target, (loaded.info, {}))[1][loaded.info.layer or ""] = revision
     for target, (info, revisions) in files.items():
-        send(info, target, revisions, changed_at=_stamp(results), findings=findings)
+        send(info, target, revisions, changed_at=_stamp(out.results), findings=out.findings)
 
 
 def _file_name(loaded: Loaded) -> str:
     name = Path(loaded.config.path.rpartition("!")[2]).name
     asked = loaded.config.format if isinstance(loaded.config, LayerConfig) else None
     return Path(name).with_suffix(f".{asked}").name if asked else name
-
-
-def _layer_revision(loaded: Loaded, results: Results, name: str) -> layers.Revision:
-    """Return the new codes and keys of a layer; rows in review and all other columns stay as they are."""
-    moved = results.moved[name]
-    updated = moved.assignment.updated
-    after = pd.DataFrame(loaded.original).copy()
-    code = loaded.config.code
-    # only rows that an event concerns: the code of any other row stays as it was written
-    rows = updated.index[moved.concerned.to_numpy()]
-    if len(rows):
-        codes = after[code].astype(object)
-        codes.loc[rows] = loaded.in_source_type(updated.loc[rows, "new_code"])
-        after[code] = codes
-    for column in moved.keys.columns:
-        values = after[column].astype(object)
-        values.loc[rows] = moved.keys.loc[rows, column]
-        after[column] = values
-    return difference(pd.DataFrame(loaded.original), after)
-
-
-def _unit_revision(loaded: Loaded, results: Results) -> layers.Revision:
-    """Return the new units as changes to the old ones: changed in place, added, removed."""
-    original, code = loaded.original, loaded.config.code
-    new = results.new_units
-    after = pd.DataFrame(new[[column for column in original.columns if column in new.columns]]).copy()
-    after[code] = loaded.in_source_type(new[code])
-    after = after.drop(columns=original.geometry.name)
-    revision = difference(pd.DataFrame(original.drop(columns=original.geometry.name)), after)
-    before = results.units.geometry.reindex(new.index)
-    redrawn = shapely.to_wkb(new.geometry.to_numpy()) != shapely.to_wkb(before.to_numpy())
-    shapes = back_to_source(
-        new.geometry.to_numpy()[redrawn], results.units.geometry.to_numpy(), original.geometry.to_numpy(),
-        new.crs, original.crs or new.crs,
-    )  # fmt: skip
-    if (original.geom_type.dropna() == "MultiPolygon").all():  # a layer of multipolygons stays one
-        shapes = np.array([*map(_multi, shapes), None], dtype=object)[:-1]
-    likes = _predecessor_rows(results, code)
-    return layers.Revision(
-        revision.changed, pd.Series(list(shapes), index=new.index[redrawn], dtype=object), revision.removed,
-        {row: likes[row] for row in revision.added},
-    )  # fmt: skip
-
-
-def _multi(shape: Any) -> Any:
-    return shapely.multipolygons([shape]) if shape is not None and shape.geom_type == "Polygon" else shape
-
-
-def _predecessor_rows(results: Results, code: str) -> dict[int, int]:
-    """Return, for each new unit, the row of the first old unit it comes from."""
-    rows = dict(zip(results.units[code], results.units.index, strict=True))
-    first = results.units.index[0]
-    return {
-        int(index): int(rows.get(old.split(" ")[0], first))
-        for index, old in zip(results.new_units.index, results.new_units["predecessors"], strict=True)
-    }
 
 
 def _reviews(inputs: Inputs, results: Results) -> dict[str, Any]:
@@ -190,15 +145,15 @@ def _reviews(inputs: Inputs, results: Results) -> dict[str, Any]:
     return {name: table for name, table in tables.items() if len(table)}
 
 
-def _write_review(folder: Path, inputs: Inputs, results: Results, findings: list[Finding]) -> None:
-    tables = _reviews(inputs, results)
+def _write_review(out: Writing) -> None:
+    tables = _reviews(out.inputs, out.results)
     for name, table in tables.items():
-        layers.write(table, folder / REVIEW, name, changed_at=_stamp(results))
-    located = findings_table(findings, results.units.crs)
-    layers.write(located, folder / REVIEW, "findings", changed_at=_stamp(results))
+        layers.write(table, out.folder / REVIEW, name, changed_at=_stamp(out.results))
+    located = findings_table(out.findings, out.results.units.crs)
+    layers.write(located, out.folder / REVIEW, "findings", changed_at=_stamp(out.results))
     styles = {name: _review_style(table, _kinds(table)[0]) for name, table in tables.items()}
     styles["findings"] = qgis.style_for("findings", geometry=_kinds(located)[0], values=located["severity"])
-    _add_styles(folder / REVIEW, styles, results)
+    _add_styles(out.folder / REVIEW, styles, out.results)
 
 
 def _kinds(table: Any) -> tuple[qgis.Geometry, ...]:
@@ -206,41 +161,44 @@ def _kinds(table: Any) -> tuple[qgis.Geometry, ...]:
 
 
 def _review_style(table: Any, kind: qgis.Geometry) -> qgis.LayerStyle:
-    return qgis.style_for("review", geometry=kind, values=table["reason"]) if kind != "table" else qgis.style_for("table")
+    return (
+        qgis.style_for("review", geometry=kind, values=table["reason"]) if kind != "table" else qgis.style_for("table")
+    )
 
 
-def _write_tables(folder: Path, inputs: Inputs, results: Results, findings: list[Finding]) -> None:
-    configs = {name: loaded.config for name, loaded in inputs.layers.items()}
+def _write_tables(out: Writing) -> None:
+    configs = {name: loaded.config for name, loaded in out.inputs.layers.items()}
     codes = {name: config.code for name, config in configs.items()}
     ids = {name: config.id for name, config in configs.items() if isinstance(config, LayerConfig)}
-    results.crosswalk.to_csv(folder / "crosswalk.csv", index=False, lineterminator="\n")
-    ledger(results, codes, ids).to_csv(folder / "ledger.csv", index=False, lineterminator="\n", float_format="%.6g")
+    out.results.crosswalk.to_csv(out.folder / "crosswalk.csv", index=False, lineterminator="\n")
+    ledger(out.results, codes, ids).to_csv(
+        out.folder / "ledger.csv", index=False, lineterminator="\n", float_format="%.6g"
+    )
 
 
-def _write_project(folder: Path, inputs: Inputs, results: Results, findings: list[Finding]) -> None:
+def _write_project(out: Writing) -> None:
     shown: list[qgis.ProjectLayer] = []
-    located = findings_table(findings, results.units.crs)
-    for name, table in {**_reviews(inputs, results), "findings": located}.items():
+    located = findings_table(out.findings, out.results.units.crs)
+    for name, table in {**_reviews(out.inputs, out.results), "findings": located}.items():
         kinds = _kinds(table)
         for kind in kinds:
             style = (
-                qgis.style_for("findings", geometry=kind, values=table["severity"]) if name == "findings"
+                qgis.style_for("findings", geometry=kind, values=table["severity"])
+                if name == "findings"
                 else _review_style(table, kind)
-            )  # fmt: skip
-            title = f"Review: {name}" if len(kinds) == 1 else f"Review: {name} ({kind}s)"
-            shown.append(
-                qgis.ProjectLayer("review", title, REVIEW, style, name, mixed=len(kinds) > 1)
             )
-    shown += _updated_layers(inputs)
-    for name, table in _boundary_tables(inputs, results).items():
+            title = f"Review: {name}" if len(kinds) == 1 else f"Review: {name} ({kind}s)"
+            shown.append(qgis.ProjectLayer("review", title, REVIEW, style, name, mixed=len(kinds) > 1))
+    shown += _updated_layers(out.inputs)
+    for name, table in _boundary_tables(out.inputs, out.results).items():
         group: qgis.Group = "before" if name == "units_before" else "after"
         style = _boundary_style(name, table)
         visible = name not in ("pieces", "inserted_corners")
         shown.append(
             qgis.ProjectLayer(group, name.replace("_", " ").capitalize(), BOUNDARIES, style, name, visible=visible)
         )
-    content = qgis.project(_title(inputs), shown, crs=results.units.crs, extent=results.units.total_bounds)
-    (folder / "project.qgz").write_bytes(content)
+    content = qgis.project(_title(out.inputs), shown, crs=out.results.units.crs, extent=out.results.units.total_bounds)
+    (out.folder / "project.qgz").write_bytes(content)
 
 
 def _updated_layers(inputs: Inputs) -> list[qgis.ProjectLayer]:
@@ -256,30 +214,39 @@ def _updated_layers(inputs: Inputs) -> list[qgis.ProjectLayer]:
     return found
 
 
-def _write_report(folder: Path, inputs: Inputs, results: Results, findings: list[Finding]) -> None:
-    config = inputs.job.units
-    before, after = fates(results, config.code, config.name), described(results, config.code, config.name)
-    title = _title(inputs)
-    both = change_map(before, after, results.lines, title=f"{title}, {results.dates[-1]}")
-    (folder / "figures").mkdir()
-    save_figure(both, folder / "figures" / "before_after.png", format="png")
-    save_figure(both, folder / "figures" / "before_after.svg", format="svg")
+def _write_report(out: Writing) -> None:
+    config = out.inputs.job.units
+    before, after = fates(out.results, config.code, config.name), described(out.results, config.code, config.name)
+    title = _title(out.inputs)
+    both = change_map(before, after, out.results.lines, title=f"{title}, {out.results.dates[-1]}")
+    (out.folder / "figures").mkdir()
+    save_figure(both, out.folder / "figures" / "before_after.png", format="png")
+    save_figure(both, out.folder / "figures" / "before_after.svg", format="svg")
     figures = {
         "Before and after": figure_svg(both),
-        "Before": figure_svg(change_map(before, after, results.lines, show="before")),
-        "After": figure_svg(change_map(before, after, results.lines, show="after")),
+        "Before": figure_svg(change_map(before, after, out.results.lines, show="before")),
+        "After": figure_svg(change_map(before, after, out.results.lines, show="after")),
     }
-    moved = pd.DataFrame([{"layer": name, **found.counts()} for name, found in results.moved.items()])
+    moved = pd.DataFrame([{"layer": name, **found.counts()} for name, found in out.results.moved.items()])
     numbers = moved.columns.drop("layer", errors="ignore")
     moved[numbers] = moved[numbers].fillna(0).astype(np.int64)
-    area = results.crosswalk.rename(columns={"area": "area_m2"})[["old_code", "new_code", "kind", "share", "area_m2"]]
+    area = out.results.crosswalk.rename(columns={"area": "area_m2"})[
+        ["old_code", "new_code", "kind", "share", "area_m2"]
+    ]
     units = pd.DataFrame(after.drop(columns="geometry")).rename(columns={"area_m2": "area"})
     text = page(
-        title=title, date=results.dates[-1], sentences=results.plan.sentences(), summary=summary(results),
-        figures=figures, area=area[results.crosswalk["event"] != ""], layers=moved, units=units, findings=findings,
-        manifest=_manifest(inputs, results, findings),
-    )  # fmt: skip
-    (folder / "report.html").write_text(text, encoding="utf-8")
+        title=title,
+        date=out.results.dates[-1],
+        sentences=out.results.plan.sentences(),
+        summary=summary(out.results),
+        figures=figures,
+        area=area[out.results.crosswalk["event"] != ""],
+        layers=moved,
+        units=units,
+        findings=out.findings,
+        manifest=_manifest(out),
+    )
+    (out.folder / "report.html").write_text(text, encoding="utf-8")
 
 
 def summary(results: Results) -> list[tuple[str, str]]:

@@ -35,8 +35,8 @@ def describe(path: Path) -> Info:
     fields = {name: str(schema.field(name).type) for name in schema.names if name != column}
     crs = geo["columns"][column].get("crs", "OGC:CRS84") if geo else None
     return Info(
-        str(path), None, "Parquet", CRS.from_user_input(crs) if crs else None, "UTF-8", "Unknown" if geo else None,
-        fields, file.num_rows,
+        str(path), None, "Parquet", CRS.from_user_input(crs) if crs else None, "UTF-8",
+        "Unknown" if geo else None, fields, file.num_rows,
     )  # fmt: skip
 
 
@@ -90,9 +90,7 @@ def _widened(table: pa.Table, geo: dict[str, Any], column: str, revision: Revisi
         bounds = shapely.bounds(shapely.from_wkb(table.column(column).to_pylist()))
         names = [field.type.field(at).name for at in range(field.type.num_fields)]
         order = {"xmin": 0, "ymin": 1, "xmax": 2, "ymax": 3}
-        boxes = [
-            dict(zip(names, (row[order[name]] for name in names), strict=True)) for row in bounds.tolist()
-        ]
+        boxes = [dict(zip(names, (row[order[name]] for name in names), strict=True)) for row in bounds.tolist()]
         at = table.schema.get_field_index(covering)
         table = table.set_column(at, field, pa.chunked_array([pa.array(boxes, type=field.type)]))
     metadata = dict(table.schema.metadata or {})
@@ -108,9 +106,7 @@ def write(content: Content, target: Path) -> None:
     metadata = {}
     if content.geometry is not None:
         shapes = content.shapes
-        kinds = sorted(
-            {shape.geom_type + (" Z" if shape.has_z else "") for shape in shapes if shape is not None}
-        )
+        kinds = sorted({shape.geom_type + (" Z" if shape.has_z else "") for shape in shapes if shape is not None})
         crs = json.loads(CRS(content.crs).to_json()) if content.crs else None
         declared = {"encoding": "WKB", "geometry_types": kinds, "crs": crs}
         bounds = shapely.total_bounds(shapes).tolist() if len(shapes) else [float("nan")]

@@ -143,8 +143,7 @@ def edition_column(edition: gpd.GeoDataFrame, code: str, name: str, wanted: Sequ
         if column in edition.columns:
             if not all(isinstance(value, str) for value in edition[column].dropna()):
                 raise InputError(
-                    f"Column {column} of {name} holds numbers, not text: leading zeros are lost. "
-                    f"Convert it to text."
+                    f"Column {column} of {name} holds numbers, not text: leading zeros are lost. Convert it to text."
                 )
             return column
     others = [column for column in edition.columns if column != edition.geometry.name]
@@ -204,9 +203,7 @@ def _segments(lines: Geometries, territory: Any) -> Geometries:
     has_z = bool(shapely.has_z(parts).any())
     corners, part = shapely.get_coordinates(parts, include_z=has_z, return_index=True)
     same = part[1:] == part[:-1]
-    segments = np.asarray(
-        shapely.linestrings(np.stack([corners[:-1][same], corners[1:][same]], axis=1)), dtype=object
-    )
+    segments = np.asarray(shapely.linestrings(np.stack([corners[:-1][same], corners[1:][same]], axis=1)), dtype=object)
     if territory is None:
         return segments
     return segments[np.sort(shapely.STRtree(segments).query(territory, predicate="intersects"))]

@@ -37,7 +37,9 @@ def staged(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
         parent.mkdir(parents=True, exist_ok=True)
         stage = Path(tempfile.mkdtemp(prefix=f".{target.name}.staging-", dir=parent))
     except OSError as error:
-        raise LayerError(f"{parent} cannot be written: {error.strerror}. Choose another folder (output).") from error
+        raise LayerError(
+            f"{parent} cannot be written: {error.strerror}. Choose another folder (output)."
+        ) from error
     try:
         stage.chmod(0o755)
         yield stage

@@ -26,7 +26,7 @@ def rekey(
     Parameters
     ----------
     features
-        Features with their old code in ``code`` and the new one in ``new_code``, as :func:`geomerge.reassign` gives them.
+        Features with their old code in ``code`` and the new one in ``new_code``, as from :func:`geomerge.reassign`.
     rules
         Rules of the plan. One for a range of numbers goes before one for all, a narrower range before a wider one.
     key
@@ -48,7 +48,9 @@ def rekey(
     >>> rekey(parcels, rules, key=["gnr", "bnr"]).values.tolist()
     [[212, 3], [12, 3]]
     """
-    missing = [column for column in (code, "new_code", *key, *([text] if text else [])) if column not in features.columns]
+    missing = [
+        column for column in (code, "new_code", *key, *([text] if text else [])) if column not in features.columns
+    ]
     if missing:
         raise InputError(f"The features have no column {', '.join(missing)}. They have {', '.join(features.columns)}.")
     leading = key[0]
@@ -65,7 +67,7 @@ def rekey(
     found.loc[moved, leading] = new_numbers if pd.api.types.is_numeric_dtype(found[leading]) else new_numbers.map(str)
     if text:
         texts = [_follow(t, o, n) for t, o, n in zip(found.loc[moved, text], numbers[moved], new_numbers, strict=True)]
-        found.loc[moved, text] = texts
+        found[text] = found[text].mask(moved, pd.Series(texts, index=found.index[moved], dtype=object))
     return found
 
 
@@ -78,8 +80,9 @@ def joined(features: pd.DataFrame, code: pd.Series, key: Sequence[str]) -> pd.Se
     >>> joined(parcels, pd.Series(["0710", "0710"]), ["gnr", "bnr", "fnr"]).tolist()
     ['0710-12/3', '0710-12/3/1']
     """
-    first, *others = (features[column].astype("string").fillna("0") for column in key)
-    parts = first.str.cat(others, sep="/") if others else first
+    parts = features[key[0]].astype("string").fillna("0")
+    for column in key[1:]:
+        parts = parts + "/" + features[column].astype("string").fillna("0")
     return code.astype("string").fillna("") + "-" + parts.str.replace(r"(/0+)+$", "", regex=True)
 
 

@@ -10,19 +10,41 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from geomerge.assignment import COLUMNS, Assignment, added_name
 from geomerge.findings import Finding
 from geomerge.plan import Plan
-from geomerge.assignment import COLUMNS, Assignment, added_name
 from geomerge.rekey import joined
 
 LEDGER = (
-    "layer", "id", "old_code", "new_code", "old_key", "new_key", "method", "share", "runner_up", "runner_up_share",
-    "border_distance", "event",
-)  # fmt: skip
+    "layer",
+    "id",
+    "old_code",
+    "new_code",
+    "old_key",
+    "new_key",
+    "method",
+    "share",
+    "runner_up",
+    "runner_up_share",
+    "border_distance",
+    "event",
+)
 REVIEW = (
-    "layer", "id", "code", "key", "reason", "new_code", "share", "runner_up", "runner_up_share", "border_distance",
-    "event", "decision", "decided_by", "note",
-)  # fmt: skip
+    "layer",
+    "id",
+    "code",
+    "key",
+    "reason",
+    "new_code",
+    "share",
+    "runner_up",
+    "runner_up_share",
+    "border_distance",
+    "event",
+    "decision",
+    "decided_by",
+    "note",
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +69,8 @@ class Moved:
     def concerned(self) -> pd.Series:
         """Return which of the updated rows an event concerns."""
         updated = self.assignment.updated
-        return updated[added_name("event", updated)] != ""
+        events: pd.Series = updated[added_name("event", updated)]
+        return events != ""
 
 
 @dataclass(frozen=True)
@@ -97,7 +120,7 @@ def fates(results: Results, code: str, name: str | None) -> gpd.GeoDataFrame:
 
 
 def described(results: Results, code: str, name: str | None) -> gpd.GeoDataFrame:
-    """Return the new units with the columns every run has: code, name, levels, change, predecessors, valid_from, area."""
+    """Return the new units with the columns of every run: code, name, change, predecessors, valid_from, area."""
     units = results.new_units
     columns = {"code": units[code].to_numpy(), "name": (units[name] if name else units[code]).to_numpy()}
     columns |= {column: units[column].to_numpy() for column in ("change", "predecessors", "valid_from")}
@@ -158,7 +181,7 @@ def counts(results: Results) -> dict[str, object]:
         "units_after": len(results.new_units),
         "pieces": len(results.pieces),
         "changes": {str(k): int(v) for k, v in results.new_units["change"].value_counts().sort_index().items()},
-        "area": {column: float(results.balance[column].iat[0]) for column in results.balance},
+        "area": {column: float(value) for column, value in results.balance.iloc[0].to_dict().items()},
         "layers": {name: moved.counts() for name, moved in results.moved.items()},
         "findings": {s: sum(f.severity == s for f in results.findings) for s in ("must", "should")},
     }

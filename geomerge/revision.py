@@ -116,10 +116,7 @@ def revised(
     out = table if len(kept) == len(rows) == table.num_rows else table.take(pa.array(rows, pa.int64()))
     place = {int(fids[row]): new for new, row in enumerate(kept)}
     place |= {new: len(kept) + offset for offset, new in enumerate(revision.added)}
-    changed = {
-        column: [plain(value) for value in values.astype(object)]
-        for column, values in revision.changed.items()
-    }
+    changed = {column: [plain(value) for value in values.astype(object)] for column, values in revision.changed.items()}
     numbers = {column: values.index.tolist() for column, values in revision.changed.items()}
     if geometry is not None and len(revision.geometry):
         changed[geometry], numbers[geometry] = (
@@ -141,9 +138,7 @@ def _replaced(table: pa.Table, column: str, pairs: list[tuple[int, Any]], name: 
     try:
         new = pa.array(values, type=declared.type)
     except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, OverflowError) as error:
-        raise LayerError(
-            f"{name}: a new value does not fit column {column} ({declared.type}): {error}."
-        ) from error
+        raise LayerError(f"{name}: a new value does not fit column {column} ({declared.type}): {error}.") from error
     width = int((declared.metadata or {}).get(b"GDAL:OGR:width", b"0"))
     for value in values:
         require_width(value, width, column, name)

@@ -22,9 +22,7 @@ from geomerge.revision import Revision, revised
 Report = Callable[[str], None]
 
 
-def rewrite(
-    source: Info, target: Path, revisions: Mapping[str, Revision], *, changed_at: str, report: Report
-) -> None:
+def rewrite(source: Info, target: Path, revisions: Mapping[str, Revision], *, changed_at: str, report: Report) -> None:
     """Write a file again with revisions to some of its layers, in the same format and schema.
 
     Parameters

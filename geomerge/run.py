@@ -91,27 +91,48 @@ def carry_out(inputs: Inputs) -> Results:
     require(findings)
     log.info("cutting %d units by %d events", len(units.table), len(plan.events))
     cut = pieces(
-        units.table, plan, code=units.config.code, districts=inputs.districts, parcels=inputs.parcels,
-        gap_width=job.gap_width, sliver_width=job.sliver_width, findings=findings,
-    )  # fmt: skip
+        units.table,
+        plan,
+        code=units.config.code,
+        districts=inputs.districts,
+        parcels=inputs.parcels,
+        gap_width=job.gap_width,
+        sliver_width=job.sliver_width,
+        findings=findings,
+    )
     log.info("dissolving %d pieces", len(cut))
     new_units = dissolve(
-        cut, units=units.table, plan=plan, code=job.units.code, name=job.units.name, levels=levels_of(job),
-        policies=job.units.attributes, findings=findings,
-    )  # fmt: skip
+        cut,
+        units=units.table,
+        plan=plan,
+        code=job.units.code,
+        name=job.units.name,
+        levels=levels_of(job),
+        policies=job.units.attributes,
+        findings=findings,
+    )
     levels = {level.name: dissolve_level(new_units, level, findings=findings) for level in levels_of(job)}
     parents = [
-        (level.name, new_units.set_index(job.units.code)[level.column]) for level in levels_of(job) if level.column
+        (level.name, new_units.set_index(job.units.code)[level.column])
+        for level in levels_of(job)
+        if level.column
     ]
     balance = area_balance(cut, units.table, new_units, code=job.units.code, gap_width=job.gap_width)
     findings += [*check_balance(balance), *check_lost(cut)]
     findings += check_units(new_units, code=job.units.code, before=units.table)
     moved = _move(inputs.layers, cut, plan, findings)
     return Results(
-        plan=plan, units=units.table, new_units=new_units, pieces=cut, levels=levels,
-        lines=boundary_lines(cut, parents=parents), crosswalk=crosswalk(cut), balance=balance, moved=moved,
+        plan=plan,
+        units=units.table,
+        new_units=new_units,
+        pieces=cut,
+        levels=levels,
+        lines=boundary_lines(cut, parents=parents),
+        crosswalk=crosswalk(cut),
+        balance=balance,
+        moved=moved,
         findings=tuple(dict.fromkeys(findings)),
-    )  # fmt: skip
+    )
 
 
 def levels_of(job: Job) -> list[Level]:
@@ -150,7 +171,9 @@ def _shown(items: list[tuple[str, Loaded]]) -> Iterable[tuple[str, Loaded]]:
 
 
 def _placed(finding: Finding, name: str) -> Finding:
-    return finding if finding.where == name else dataclasses.replace(finding, where=f"{name}: {finding.where}")
+    return (
+        finding if finding.where == name else dataclasses.replace(finding, where=f"{name}: {finding.where}")
+    )
 
 
 def _assign(
@@ -160,18 +183,26 @@ def _assign(
     assert isinstance(config, LayerConfig)
     if config.follows is None:
         return reassign(
-            layer.table, cut, code=config.code, min_share=config.min_share, verify=config.verify, findings=findings
+            layer.table,
+            cut,
+            code=config.code,
+            min_share=config.min_share,
+            verify=config.verify,
+            findings=findings,
         )
     leaders, follows = moved[config.follows.layer].assignment, config.follows
     return follow(
-        layer.table, leaders, foreign_key=follows.foreign_key, key=follows.key, by=follows.by, code=config.code,
+        layer.table,
+        leaders,
+        foreign_key=follows.foreign_key,
+        key=follows.key,
+        by=follows.by,
+        code=config.code,
         findings=findings,
-    )  # fmt: skip
+    )
 
 
-def _rekeyed(
-    name: str, layer: Loaded, assignment: Assignment, plan: Plan, findings: list[Finding]
-) -> Moved:
+def _rekeyed(name: str, layer: Loaded, assignment: Assignment, plan: Plan, findings: list[Finding]) -> Moved:
     """Give the rows that moved their new keys; rows in review keep theirs."""
     config = layer.config
     assert isinstance(config, LayerConfig)

@@ -79,14 +79,10 @@ def require_whole(path: Path) -> None:
     with table.open("rb") as stream:
         rows, length, record = struct.unpack("<IHH", stream.read(12).ljust(12, b"\0")[4:])
     if table.stat().st_size < length + rows * record or length < 32:
-        raise LayerError(
-            f"{table} is cut short: it holds fewer than its {rows} rows. Get a fresh copy of it."
-        )
+        raise LayerError(f"{table} is cut short: it holds fewer than its {rows} rows. Get a fresh copy of it.")
 
 
-def rewrite(
-    source: Path, target: Path, revision: Revision, *, text: str, changed_at: str, draw: Draw
-) -> None:
+def rewrite(source: Path, target: Path, revision: Revision, *, text: str, changed_at: str, draw: Draw) -> None:
     """Write a shapefile again with a revision.
 
     Parameters
@@ -145,9 +141,7 @@ def rewrite_table(source: Path, target: Path, revision: Revision, text: str, cha
         removed, copied = set(revision.removed), dict.fromkeys(revision.added.values(), b"")
         year, month, day = (int(part) for part in changed_at[:10].split("-"))
         rows = table.rows - len(removed) + len(revision.added)
-        new.write(
-            table.header[:1] + bytes([year - 1900, month, day]) + struct.pack("<I", rows) + table.header[8:]
-        )
+        new.write(table.header[:1] + bytes([year - 1900, month, day]) + struct.pack("<I", rows) + table.header[8:])
         for row in range(table.rows):
             record = old.read(table.record)
             if len(record) < table.record:
@@ -181,9 +175,7 @@ def _bytes(value: Any, column: Column, text: str, path: Path) -> bytes:
             f"{path}: {text} has no letter {letter!r} of {value!r}. Convert the file to UTF-8 first."
         ) from error
     except (ValueError, TypeError) as error:
-        raise LayerError(
-            f"{path}: {value!r} does not fit column {column.name} (type {column.kind})."
-        ) from error
+        raise LayerError(f"{path}: {value!r} does not fit column {column.name} (type {column.kind}).") from error
     if len(found) > column.width:
         raise LayerError(
             f"{path}: {value!r} is longer than column {column.name} is declared, {column.width} bytes. "
@@ -199,9 +191,7 @@ def _text(value: Any, column: Column) -> str:
         return str(int(value)) if column.decimals == 0 else f"{float(value):.{column.decimals}f}"
     if column.kind == "D":
         return (
-            value.strftime("%Y%m%d")
-            if isinstance(value, dt.date)
-            else dt.date.fromisoformat(value).strftime("%Y%m%d")
+            value.strftime("%Y%m%d") if isinstance(value, dt.date) else dt.date.fromisoformat(value).strftime("%Y%m%d")
         )
     if column.kind == "L":
         return "T" if value else "F"
@@ -219,9 +209,7 @@ def _rewrite_shapes(source: Path, target: Path, revision: Revision, draw: Draw) 
     if not revision.geometry.empty:
         drawn = draw(target.parent, revision.geometry.to_numpy())
         header = _widened(header, _head(drawn), source)
-        redrawn = dict(
-            zip(map(int, revision.geometry.index), _records(drawn, drawn.with_suffix(".shx")), strict=True)
-        )
+        redrawn = dict(zip(map(int, revision.geometry.index), _records(drawn, drawn.with_suffix(".shx")), strict=True))
         shutil.rmtree(drawn.parent)
     removed, copied = set(revision.removed), dict.fromkeys(revision.added.values(), b"")
     places: list[tuple[int, int]] = []
@@ -250,9 +238,7 @@ def _records(path: Path, index: Path) -> Iterator[bytes]:
             stream.seek(offset * 2 + 8)
             content = stream.read(length * 2)
             if len(content) < length * 2:
-                raise LayerError(
-                    f"{path} is cut short: its index names more than it holds. Get a fresh copy of it."
-                )
+                raise LayerError(f"{path} is cut short: its index names more than it holds. Get a fresh copy of it.")
             yield content
 
 
@@ -294,7 +280,5 @@ def beside(path: Path, suffix: str) -> Path | None:
 def _require(path: Path, suffix: str) -> Path:
     found = beside(path, suffix)
     if found is None:
-        raise LayerError(
-            f"{path.with_suffix(suffix)} is missing, which belongs to {path.name}. Copy it as well."
-        )
+        raise LayerError(f"{path.with_suffix(suffix)} is missing, which belongs to {path.name}. Copy it as well.")
     return found

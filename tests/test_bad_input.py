@@ -95,7 +95,11 @@ def follows_nobody(job: Any) -> None:
 
 
 CASES: dict[str, tuple[Spoil, int, list[str]]] = {
-    "column missing in units": (units_without, 2, ["units.gpkg has no column code", "It has kode, name", "Name the right"]),
+    "column missing in units": (
+        units_without,
+        2,
+        ["units.gpkg has no column code", "It has kode, name", "Name the right"],
+    ),
     "column missing in parcels": (parcels_without, 2, ["parcels.gpkg has no column code"]),
     "no CRS": (no_crs, 2, ["units.gpkg", "CRS", "crs: EPSG"]),
     "no CRS of a layer": (no_parcel_crs, 2, ["parcels.gpkg", "CRS"]),
@@ -172,12 +176,28 @@ def test_all_faults_at_once(small_job: Any) -> None:
 
     code, message = spoiled(small_job, spoil)
     assert code == 2
-    for part in ("units.gpkg has no column code", "parcels.gpkg has no column code", "into", "to: is missing"):
+    for part in (
+        "units.gpkg has no column code",
+        "parcels.gpkg has no column code",
+        "into",
+        "to: is missing",
+    ):
         assert part in message
 
 
 def test_an_invalid_unit_is_told_and_only_repaired_where_it_changes(small_job: Any) -> None:
-    bow = shapely.Polygon([(3000, 0), (4000, 0), (4000, 1000), (3900, 1000), (3950, 1010), (3900, 1010), (3950, 1000), (3000, 1000)])
+    bow = shapely.Polygon(
+        [
+            (3000, 0),
+            (4000, 0),
+            (4000, 1000),
+            (3900, 1000),
+            (3950, 1010),
+            (3900, 1010),
+            (3950, 1000),
+            (3000, 1000),
+        ]
+    )
     assert not bow.is_valid
     small_job.units.loc[3, "geometry"] = bow
     done = CliRunner().invoke(main, ["run", str(small_job.write())])

@@ -20,7 +20,13 @@ def call(*arguments: object) -> Result:
 def test_run_prints_a_short_summary(small_job: Any) -> None:
     done = call("run", small_job.write())
     assert done.exit_code == 0, done.output
-    for line in ("units before     4", "units after      3", "rows moved       2", "rows for review  0", "area balance"):
+    for line in (
+        "units before     4",
+        "units after      3",
+        "rows moved       2",
+        "rows for review  0",
+        "area balance",
+    ):
         assert line in done.stdout
     assert "report.html" in done.stdout
     assert small_job.output.is_dir()
@@ -45,7 +51,10 @@ def test_dry_run_writes_nothing(small_job: Any) -> None:
 
 
 def test_findings_that_block_give_1(small_job: Any) -> None:
-    small_job.plan["events"] = [{"merge": ["0101", "0199"], "into": "0110", "name": "X"}, {"renumber": "07", "to": "08"}]
+    small_job.plan["events"] = [
+        {"merge": ["0101", "0199"], "into": "0110", "name": "X"},
+        {"renumber": "07", "to": "08"},
+    ]
     for command in ("check", "run"):
         done = call(command, small_job.write())
         assert done.exit_code == 1

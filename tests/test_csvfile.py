@@ -60,18 +60,14 @@ def test_mixed_quotes_stay_as_they_are(tmp_path: Path) -> None:
     assert read["navn med ; i"].tolist() == ['Tøns"berg', 'plain "quote" inside', "two\r\nlines", "last"]
     assert read["tall"].tolist()[:3] == ["1,50", "=1+1", "-0"]
     csvfile.rewrite(source, target, change(_0="0999", _1="0998", _2="0997", _3="a;b"))
-    expected = (
-        MIXED.replace("0301", "0999").replace("0704", "0998").replace("0710", "0997").replace("0711", '"a;b"')
-    )
+    expected = MIXED.replace("0301", "0999").replace("0704", "0998").replace("0710", "0997").replace("0711", '"a;b"')
     assert target.read_bytes() == expected.encode()
 
 
 def test_rows_are_removed_and_added(tmp_path: Path) -> None:
     source, target = tmp_path / "a.csv", tmp_path / "b.csv"
     source.write_bytes(MIXED.encode())
-    csvfile.rewrite(
-        source, target, Revision({"kode": pd.Series(["9"], index=[8])}, removed=(0,), added={8: 2})
-    )
+    csvfile.rewrite(source, target, Revision({"kode": pd.Series(["9"], index=[8])}, removed=(0,), added={8: 2}))
     expected = MIXED.replace('0301;"Tøns""berg";1,50\r\n', "") + '\r\n9;"two\r\nlines";-0\r\n'
     assert target.read_bytes() == expected.encode()
 
@@ -85,11 +81,9 @@ def test_a_missing_value_is_an_empty_cell(tmp_path: Path) -> None:
 @pytest.mark.parametrize("row", ["0704;x;y", "0704"])
 def test_a_broken_row_is_named_by_its_line(row: str, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(f'kode;navn\n0301;"two\nlines"\n{row}\n')
-    with pytest.raises(
-        LayerError, match=rf"a.csv line 4 has {row.count(';') + 1} values, but the header has 2"
-    ):
+    with pytest.raises(LayerError, match=rf"a.csv line 4 has {row.count(';') + 1} values, but the header has 2"):
         csvfile.read(tmp_path / "a.csv")
-    with pytest.raises(LayerError, match="a.csv line 4 has"):
+    with pytest.raises(LayerError, match=r"a\.csv line 4 has"):
         csvfile.rewrite(tmp_path / "a.csv", tmp_path / "b.csv", change(_1="9"))
 
 
@@ -113,9 +107,7 @@ def test_an_unknown_encoding_or_letter_is_said(tmp_path: Path) -> None:
     with pytest.raises(LayerError, match="ISO-8859-1 has no letter 'Ł'"):
         csvfile.rewrite(tmp_path / "a.csv", tmp_path / "b.csv", change(_0="Łódź"), "ISO-8859-1")
     with pytest.raises(LayerError, match="has no column kode2"):
-        csvfile.rewrite(
-            tmp_path / "a.csv", tmp_path / "b.csv", Revision({"kode2": pd.Series(["x"], index=[0])})
-        )
+        csvfile.rewrite(tmp_path / "a.csv", tmp_path / "b.csv", Revision({"kode2": pd.Series(["x"], index=[0])}))
     (tmp_path / "a.csv").write_text('kode\n"1\n')
     with pytest.raises(LayerError, match="line 2: a quote is opened and never closed"):
         csvfile.rewrite(tmp_path / "a.csv", tmp_path / "b.csv", change(_0="2"))

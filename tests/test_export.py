@@ -19,7 +19,10 @@ from geomerge.findings import Finding, GeomergeWarning
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     table = gpd.GeoDataFrame(
-        {"kode": ["0301", "0704", "0710"], "navn": ["a", None, "c"], "n": pd.array([1, None, 3], dtype="Int64")},
+        {
+            "kode": ["0301", "0704", "0710"], "navn": ["a", None, "c"],
+            "n": pd.array([1, None, 3], dtype="Int64"),
+        },
         geometry=[shapely.box(at, 0, at + 1, 1) for at in range(3)], crs="EPSG:25833",
     )  # fmt: skip
     layers.write(table, tmp_path / "a.gpkg")
@@ -55,9 +58,7 @@ def test_columns_the_table_lacks_stay_and_rows_it_lacks_go(source: Path, tmp_pat
     assert after["n"].tolist()[1] == 3
 
 
-def test_rows_the_table_has_more_are_added_and_empty_where_it_says_nothing(
-    source: Path, tmp_path: Path
-) -> None:
+def test_rows_the_table_has_more_are_added_and_empty_where_it_says_nothing(source: Path, tmp_path: Path) -> None:
     table = layers.read(source)[["kode", "geometry"]]
     more = gpd.GeoDataFrame({"kode": ["0888"]}, geometry=[shapely.box(7, 7, 8, 8)], index=[9], crs=table.crs)
     after = layers.read(export(pd.concat([table, more]), tmp_path / "b.gpkg", source=source))
@@ -105,9 +106,7 @@ def test_another_type_of_geometry_and_missing_heights_are_said(tmp_path: Path) -
         (lambda table: table.to_crs(4326), "The table is in EPSG:4326, the layer it came from in EPSG:25833"),
     ],
 )
-def test_a_table_that_cannot_be_compared_is_refused(
-    change: object, message: str, source: Path, tmp_path: Path
-) -> None:
+def test_a_table_that_cannot_be_compared_is_refused(change: object, message: str, source: Path, tmp_path: Path) -> None:
     table = change(layers.read(source))  # type: ignore[operator]
     with pytest.raises(LayerError, match=message):
         export(table, tmp_path / "b.gpkg", source=source)

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Iterator
 from contextlib import closing
@@ -137,9 +138,7 @@ def test_two_layers_of_one_file_change_at_once(source: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize("kind", ["geometry", "attributes"])
 def test_geometry_bytes_of_every_other_row_stay(kind: str, source: Path, tmp_path: Path) -> None:
     revision = (
-        codes(_1="0999")
-        if kind == "attributes"
-        else Revision({}, pd.Series([shapely.box(0, 0, 9, 9)], index=[1]))
+        codes(_1="0999") if kind == "attributes" else Revision({}, pd.Series([shapely.box(0, 0, 9, 9)], index=[1]))
     )
     send(source, tmp_path / "out" / "m.gpkg", revision)
     sql = f"SELECT fid, geom FROM {geopackage.quoted(NASTY)} WHERE fid > 1 ORDER BY fid"
@@ -170,17 +169,17 @@ def test_a_locked_file_is_said_and_not_waited_for_forever(
 
 
 @pytest.fixture
-def read_only(tmp_path: Path) -> Iterator[Path]:
-    """Return a folder that nobody but root can write."""
-    folder = tmp_path / "laast"
-    folder.mkdir()
-    yield folder
-    folder.chmod(0o755)
+def read_only() -> Iterator[Path]:
+    """Return a folder that another user can read, to be closed to writing; root may write everywhere."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+        Path(folder).chmod(0o755)
 
 
 @pytest.mark.parametrize("pending", [False, True])
 def test_a_file_in_a_folder_that_cannot_be_written_is_read_and_copied(
-    pending: bool, source: Path, tmp_path: Path, read_only: Path
+    pending: bool, source: Path, read_only: Path
 ) -> None:
     file = read_only / "m.gpkg"
     shutil.copyfile(source, file)
@@ -201,8 +200,6 @@ def test_a_file_in_a_folder_that_cannot_be_written_is_read_and_copied(
         with geopackage.opened(Path({str(file)!r})) as connection:
             print(connection.execute("SELECT kode FROM register").fetchall())
     """
-    for parent in [tmp_path, *tmp_path.parents][:3]:  # the folders of tests are closed to other users
-        parent.chmod(0o755)
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)],
         capture_output=True,
@@ -214,9 +211,14 @@ def test_a_file_in_a_folder_that_cannot_be_written_is_read_and_copied(
 
 def test_a_failure_leaves_every_row_as_it_was(source: Path) -> None:
     before = dump(source)
-    with pytest.raises(LayerError, match="has no row 99"), geopackage.open_file(source) as connection:
-        geopackage.revise(connection, "register", codes(_1="9"), changed_at=STAMP)
-        geopackage.revise(connection, "register", codes(_99="9"), changed_at=STAMP)
+
+    def change_twice() -> None:
+        with geopackage.open_file(source) as connection:
+            geopackage.revise(connection, "register", codes(_1="9"), changed_at=STAMP)
+            geopackage.revise(connection, "register", codes(_99="9"), changed_at=STAMP)
+
+    with pytest.raises(LayerError, match="has no row 99"):
+        change_twice()
     assert dump(source) == before
 
 
@@ -230,9 +232,7 @@ def test_a_failure_leaves_every_row_as_it_was(source: Path) -> None:
         (Revision(added={5: 99}), "has no row 99. Keep the index"),
     ],
 )
-def test_what_cannot_be_written_is_said(
-    revision: Revision, message: str, source: Path, tmp_path: Path
-) -> None:
+def test_what_cannot_be_written_is_said(revision: Revision, message: str, source: Path, tmp_path: Path) -> None:
     with pytest.raises(LayerError, match=message):
         send(source, tmp_path / "out" / "m.gpkg", revision)
 
@@ -249,7 +249,7 @@ def test_a_text_longer_than_declared_is_refused(source: Path, tmp_path: Path) ->
         )
 
 
-def test_a_view_has_no_rows_to_change(source: Path, tmp_path: Path) -> None:
+def test_a_view_has_no_rows_to_change(source: Path) -> None:
     with geopackage.open_file(source) as connection, pytest.raises(LayerError, match="no single primary key"):
         geopackage.revise(connection, "codes", codes(_1="9"), changed_at=STAMP)
 

@@ -80,9 +80,7 @@ def sample_table(case: Case, *, z: bool = False) -> gpd.GeoDataFrame:
             ["2020-01-01T10:00:00.123", None, "2021-05-05", "2022-01-01"], format="ISO8601"
         )
     if case.zones:
-        columns["utc"] = pd.to_datetime(
-            ["2020-01-01T10:00:00+02:00", None, "2021-01-01T00:00:00+02:00", None]
-        )
+        columns["utc"] = pd.to_datetime(["2020-01-01T10:00:00+02:00", None, "2021-01-01T00:00:00+02:00", None])
     if case.binary:
         columns["bilde"] = [b"\x00\x01", None, b"", b"\xff"]
     scale = 0.001 if case.crs == "EPSG:4326" else 100
@@ -109,9 +107,7 @@ def send(source: Path, target: Path, revision: Revision, layer: str | None = Non
     return said
 
 
-def convert(
-    source: Path, target: Path, revision: Revision | None = None, layer: str | None = None
-) -> list[str]:
+def convert(source: Path, target: Path, revision: Revision | None = None, layer: str | None = None) -> list[str]:
     said: list[str] = []
     info = layers.describe(source, layer)
     rewrite.convert(info, target, revision or Revision(), changed_at=STAMP, report=said.append)
@@ -131,9 +127,7 @@ def declared(path: Path) -> Any:
     if path.suffix == ".parquet":
         return pq.read_schema(path).remove_metadata()
     _, table = pyogrio.read_arrow(path, datetime_as_string=True)
-    return [
-        (field.name, field.type, dict(field.metadata or {}).get(b"GDAL:OGR:width")) for field in table.schema
-    ]
+    return [(field.name, field.type, dict(field.metadata or {}).get(b"GDAL:OGR:width")) for field in table.schema]
 
 
 def assert_same(after: Any, before: Any) -> None:
@@ -197,9 +191,7 @@ def test_a_revision_changes_what_it_names_and_nothing_else(case: Case, tmp_path:
         after.geometry.iloc[0]
         .normalize()
         .equals_exact(
-            shapely.multipolygons([new]).normalize()
-            if after.geom_type.iloc[0] == "MultiPolygon"
-            else new.normalize(),
+            shapely.multipolygons([new]).normalize() if after.geom_type.iloc[0] == "MultiPolygon" else new.normalize(),
             0,
         )
     )
@@ -233,11 +225,7 @@ def test_the_same_input_gives_the_same_bytes(case: Case, tmp_path: Path) -> None
         send(source, folder / "out" / source.name, Revision({"kode": pd.Series(["0999"], index=[first])}))
         convert(source, folder / "as.gpkg")
         contents.append(
-            {
-                file.relative_to(folder): file.read_bytes()
-                for file in sorted(folder.rglob("*"))
-                if file.is_file()
-            }
+            {file.relative_to(folder): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
         )
     assert contents[0] == contents[1]
 
@@ -253,9 +241,7 @@ def test_a_layer_without_rows_stays_a_layer(case: Case, tmp_path: Path) -> None:
     after = layers.read(tmp_path / "out" / file.name)
     assert len(after) == 0
     if case.suffix != ".geojson":
-        assert list(layers.describe(tmp_path / "out" / file.name).fields) == list(
-            layers.describe(file).fields
-        )
+        assert list(layers.describe(tmp_path / "out" / file.name).fields) == list(layers.describe(file).fields)
 
 
 @each_format
@@ -290,9 +276,13 @@ def test_a_cut_file_is_refused_in_one_sentence(case: Case, tmp_path: Path) -> No
             part.write_bytes(part.read_bytes()[:20])
     else:
         source.write_bytes(source.read_bytes()[: source.stat().st_size // 3])
-    with pytest.raises(LayerError) as raised:
+
+    def read_and_write() -> None:
         layers.read(source)
         send(source, tmp_path / "out" / source.name, Revision({"kode": pd.Series(["1"], index=[0])}))
+
+    with pytest.raises(LayerError) as raised:
+        read_and_write()
     assert str(source) in str(raised.value)
     assert len(raised.value.faults) == 1
 
@@ -356,8 +346,7 @@ def test_every_format_goes_out_as_every_other(case: Case, target: str, tmp_path:
         grid = 1e-8 if target == ".gdb" else 0
         pairs = zip(same, before.geometry.normalize().to_numpy(), strict=True)
         assert all(
-            a is None
-            or shapely.union_all([a]).normalize().equals_exact(shapely.union_all([b]).normalize(), grid)
+            a is None or shapely.union_all([a]).normalize().equals_exact(shapely.union_all([b]).normalize(), grid)
             for a, b in pairs
         )
 
@@ -407,9 +396,7 @@ def rich(tmp_path: Path) -> Path:
         (".fgb", ["FlatGeobuf puts rows in the order of their places, so row numbers change"]),
     ],
 )
-def test_what_a_format_cannot_hold_is_said_before_it_happens(
-    rich: Path, suffix: str, sentences: list[str]
-) -> None:
+def test_what_a_format_cannot_hold_is_said_before_it_happens(rich: Path, suffix: str, sentences: list[str]) -> None:
     target = rich.with_name(f"as{suffix}")
     heard: list[tuple[str, bool]] = []
     info = layers.describe(rich)
@@ -432,9 +419,7 @@ def test_names_cut_to_the_same_ten_characters_stay_apart(rich: Path) -> None:
 def test_points_and_polygons_in_one_layer_are_refused_where_a_format_cannot_mix_them(
     suffix: str, tmp_path: Path
 ) -> None:
-    table = gpd.GeoDataFrame(
-        {"kode": ["1", "2"]}, geometry=[shapely.Point(0, 0), shapely.box(0, 0, 1, 1)], crs=25833
-    )
+    table = gpd.GeoDataFrame({"kode": ["1", "2"]}, geometry=[shapely.Point(0, 0), shapely.box(0, 0, 1, 1)], crs=25833)
     layers.write(table, tmp_path / "mixed.gpkg")
     with pytest.raises(LayerError, match="one kind of geometry in a layer, and this one has point, polygon"):
         convert(tmp_path / "mixed.gpkg", tmp_path / f"as{suffix}")
@@ -494,7 +479,7 @@ def test_what_is_missing_is_said_with_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(LayerError, match=r"has no column kommunenr\. It has kode, navn"):
         layers.read(tmp_path / "kommuner.gpkg", columns=["kommunenr"])
     layers.write(sample_table(CASES[0]), tmp_path / "kommuner.gpkg", "andre")
-    with pytest.raises(LayerError, match="has several layers. Name one of kommuner, andre"):
+    with pytest.raises(LayerError, match=r"has several layers\. Name one of kommuner, andre"):
         layers.read(tmp_path / "kommuner.gpkg")
     with pytest.raises(LayerError, match=r"\.xyz is no format that can be written"):
         layers.write(sample_table(CASES[0]), tmp_path / "a.xyz")
@@ -529,7 +514,7 @@ def test_everything_works_without_fiona(tmp_path: Path) -> None:
         from geomerge import layers, rewrite
         info = layers.describe({str(source_file(CASES[4], tmp_path))!r})
         revision = layers.Revision({{"kode": pd.Series(["0999"], index=[0])}})
-        rewrite.rewrite(info, Path({str(tmp_path / "new.shp")!r}), {{"": revision}}, changed_at="{STAMP}", report=print)
+        rewrite.rewrite(info, Path({str(tmp_path / "new.shp")!r}), {{"": revision}}, changed_at="2020-01-01", report=print)
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True)
     assert layers.read(tmp_path / "new.shp")["kode"].iloc[0] == "0999"
@@ -543,12 +528,7 @@ def curved_blob() -> bytes:
     arc = np.array([1], "u1").tobytes() + np.array([8, 5], "<u4").tobytes()
     arc += np.array([0, 0, 1, 1, 2, 0, 1, -1, 0, 0], "<f8").tobytes()
     polygon = b"\x01" + np.array([10, 1], "<u4").tobytes() + arc
-    return (
-        b"GP\x00\x03"
-        + np.array([25833], "<i4").tobytes()
-        + np.array([0, 2, -1, 1], "<f8").tobytes()
-        + polygon
-    )
+    return b"GP\x00\x03" + np.array([25833], "<i4").tobytes() + np.array([0, 2, -1, 1], "<f8").tobytes() + polygon
 
 
 def write_wkb(path: Path, driver: str, shapes: list[bytes]) -> None:
@@ -557,9 +537,7 @@ def write_wkb(path: Path, driver: str, shapes: list[bytes]) -> None:
         [pa.array(["a"] * len(shapes)), pa.array(shapes, pa.binary())],
         pa.schema([pa.field("kode", pa.string()), field]),
     )
-    pyogrio.write_arrow(
-        table, path, driver=driver, geometry_name="geom", geometry_type="Unknown", crs="EPSG:25833"
-    )
+    pyogrio.write_arrow(table, path, driver=driver, geometry_name="geom", geometry_type="Unknown", crs="EPSG:25833")
 
 
 CURVE = curved_blob()[40:]
@@ -624,9 +602,7 @@ def test_a_shapefile_keeps_every_width_and_its_encoding(shared: Path, tmp_path: 
     a, b = (file.with_suffix(".dbf").read_bytes() for file in (source, target))
     assert len(a) == len(b)
     assert sum(x != y for x, y in zip(a[4:], b[4:], strict=True)) <= 4
-    assert layers.read(target)["id"].tolist() == [
-        9999 if at == 5 else old for at, old in enumerate(before["id"])
-    ]
+    assert layers.read(target)["id"].tolist() == [9999 if at == 5 else old for at, old in enumerate(before["id"])]
 
 
 def test_unchanged_shapes_keep_their_bytes_when_others_are_drawn_anew(shared: Path, tmp_path: Path) -> None:
@@ -637,14 +613,10 @@ def test_unchanged_shapes_keep_their_bytes_when_others_are_drawn_anew(shared: Pa
     after = layers.read(tmp_path / source.name)
     kept = [at for at in range(len(before)) if at != 4]
     assert wkb(after) == [
-        wkb(gpd.GeoSeries([shape]).to_frame("geometry").set_geometry("geometry"))[0]
-        if at == 3
-        else wkb(before)[at]
+        wkb(gpd.GeoSeries([shape]).to_frame("geometry").set_geometry("geometry"))[0] if at == 3 else wkb(before)[at]
         for at in [*kept, 7]
     ] or shapely.equals(after.geometry.iloc[3], shape)
-    assert [w for at, w in enumerate(wkb(after)) if at != 3] == [
-        wkb(before)[at] for at in [*kept, 7] if at != 3
-    ]
+    assert [w for at, w in enumerate(wkb(after)) if at != 3] == [wkb(before)[at] for at in [*kept, 7] if at != 3]
 
 
 @pytest.mark.parametrize(
@@ -664,17 +636,13 @@ def test_a_shapefile_keeps_its_encoding(encoding: str, told: bool, tmp_path: Pat
         }
         for name in ("Tønsberg", "Ærø")
     ]
-    with fiona.open(
-        source, "w", driver="ESRI Shapefile", schema=schema, crs="EPSG:25833", encoding=encoding
-    ) as out:
+    with fiona.open(source, "w", driver="ESRI Shapefile", schema=schema, crs="EPSG:25833", encoding=encoding) as out:
         out.writerecords(rows)
     if not told:
         source.with_suffix(".cpg").unlink()
     source.with_suffix(".qix").write_bytes(b"index")
     source.with_suffix(".shp.xml").write_bytes(b"<metadata/>")
-    revision = Revision(
-        {"navn": pd.Series(["Sør-Øst"], index=[1]), "d": pd.Series([None], index=[1], dtype=object)}
-    )
+    revision = Revision({"navn": pd.Series(["Sør-Øst"], index=[1]), "d": pd.Series([None], index=[1], dtype=object)})
     send(source, tmp_path / "out" / "a.shp", revision)
     with fiona.open(tmp_path / "out" / "a.shp") as new, fiona.open(source) as old:
         assert new.schema == old.schema
@@ -706,7 +674,7 @@ def test_the_index_of_a_shapefile_goes_when_shapes_move(tmp_path: Path) -> None:
 def test_a_shapefile_without_its_table_is_refused(tmp_path: Path) -> None:
     source = source_file(CASES[4], tmp_path)
     source.with_suffix(".dbf").unlink()
-    with pytest.raises(LayerError, match="kommuner.dbf is missing"):
+    with pytest.raises(LayerError, match=r"kommuner\.dbf is missing"):
         send(source, tmp_path / "out" / source.name, Revision())
 
 
@@ -733,7 +701,7 @@ GEOJSON = """{ "type": "FeatureCollection", "name": "a b", "bbox": [0, 0, 2.50, 
   "features": [
     {"type": "Feature", "id": 7, "properties": {"kode": "0301", "liste": [1, 2], "navn": "Ærø \\u00e6"},
      "geometry": {"type": "Polygon", "coordinates": [[[0, 0], [0, 1.50], [1, 1], [0, 0]]]}},
-    {"type": "Feature", "id": 3, "properties": {"navn": null, "kode": "0704", "mer": {"x": [true, {"y": 1e3}]}},
+    {"type": "Feature", "id": 3, "properties": {"navn": null, "kode": "0704", "mer": {"x": [1, {"y": 1e3}]}},
      "geometry": null},
     {"type": "Feature", "id": 5, "properties": null, "geometry": null}
   ], "etter": 1
@@ -802,9 +770,7 @@ def test_the_danish_cadastre_keeps_its_application_schema(shared: Path, tmp_path
     assert len(new) == len(old)
     assert sum(a != b for a, b in zip(old, new, strict=True)) <= 9
     after = layers.read(tmp_path / "60851.gml", "Jordstykke")
-    assert_same(
-        after, before.assign(kommunekode=before["kommunekode"].where(~before.index.isin(rows), "0265"))
-    )
+    assert_same(after, before.assign(kommunekode=before["kommunekode"].where(~before.index.isin(rows), "0265")))
     assert wkb(after) == wkb(before)
 
 
@@ -840,10 +806,9 @@ def test_removed_features_of_gml_go_with_their_members(shared: Path, tmp_path: P
     before = layers.read(denmark(shared), "Jordstykke")
     send(denmark(shared), tmp_path / "60851.gml", Revision(removed=(int(before.index[1]),)), "Jordstykke")
     assert (
-        layers.read(tmp_path / "60851.gml", "Jordstykke").index.tolist()
-        == before.index.drop(before.index[1]).tolist()
+        layers.read(tmp_path / "60851.gml", "Jordstykke").index.tolist() == before.index.drop(before.index[1]).tolist()
     )
-    ET.parse(tmp_path / "60851.gml")  # noqa: S314
+    ET.parse(tmp_path / "60851.gml")
     assert len(layers.read(tmp_path / "60851.gml", "MatrikelSkel")) == 584
 
 

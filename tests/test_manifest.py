@@ -25,7 +25,10 @@ def test_hash_of_a_folder_depends_on_every_file(tmp_path: Path) -> None:
 def test_files_are_listed_by_name(tmp_path: Path) -> None:
     for name in "ba":
         (tmp_path / name).write_text(name)
-    assert [(entry["path"], entry["bytes"]) for entry in listed({n: tmp_path / n for n in "ba"})] == [("a", 1), ("b", 1)]
+    assert [(entry["path"], entry["bytes"]) for entry in listed({n: tmp_path / n for n in "ba"})] == [
+        ("a", 1),
+        ("b", 1),
+    ]
 
 
 def test_versions_tell_both_gdals_apart() -> None:
@@ -34,7 +37,11 @@ def test_versions_tell_both_gdals_apart() -> None:
 
 def test_written_as_readable_json(tmp_path: Path) -> None:
     content = manifest(
-        title="Ås", dates=["2020-01-01"], inputs={}, counts={}, findings=[Finding("should", "review", "1 row")]
+        title="Ås",
+        dates=["2020-01-01"],
+        inputs={},
+        counts={},
+        findings=[Finding("should", "review", "1 row")],
     )
     write_manifest(tmp_path / "manifest.json", content)
     text = (tmp_path / "manifest.json").read_text(encoding="utf-8")

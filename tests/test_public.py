@@ -7,11 +7,42 @@ import sys
 
 import geomerge
 
-SURFACE = """
-Assignment Blocked CRSError Constant Finding GeomergeError GeomergeWarning InputError Job LayerError Level Plan
-PlanFormatError Run Subunits Take boundary_lines change_map check_plan crosswalk dissolve dissolve_level export
-findings_table follow pieces plan_from_changes read_job read_layer read_plan reassign rekey run save_figure
-""".split()
+SURFACE = [
+    "Assignment",
+    "Blocked",
+    "CRSError",
+    "Constant",
+    "Finding",
+    "GeomergeError",
+    "GeomergeWarning",
+    "InputError",
+    "Job",
+    "LayerError",
+    "Level",
+    "Plan",
+    "PlanFormatError",
+    "Run",
+    "Subunits",
+    "Take",
+    "boundary_lines",
+    "change_map",
+    "check_plan",
+    "crosswalk",
+    "dissolve",
+    "dissolve_level",
+    "export",
+    "findings_table",
+    "follow",
+    "pieces",
+    "plan_from_changes",
+    "read_job",
+    "read_layer",
+    "read_plan",
+    "reassign",
+    "rekey",
+    "run",
+    "save_figure",
+]
 
 
 def test_surface() -> None:

@@ -21,7 +21,9 @@ from geomerge.run import Run, run
 
 def write(folder: Path, job: dict[str, Any], plan: dict[str, Any]) -> Path:
     (folder / "plan.yaml").write_text(yaml.safe_dump(plan, allow_unicode=True), encoding="utf-8")
-    (folder / "job.yaml").write_text(yaml.safe_dump({"plan": "plan.yaml", **job}, allow_unicode=True), encoding="utf-8")
+    (folder / "job.yaml").write_text(
+        yaml.safe_dump({"plan": "plan.yaml", **job}, allow_unicode=True), encoding="utf-8"
+    )
     return folder / "job.yaml"
 
 
@@ -66,8 +68,11 @@ def norway(shared: Path, folder: Path, before: int, after: int, **more: Any) -> 
 
 def test_norway_2020(shared: Path, tmp_path: Path) -> None:
     districts = {
-        "name": "districts", "path": str(shared / "norway/delomraade_2019.geojson"), "code": "kommune_no", "min_share": 0.6,
-    }  # fmt: skip
+        "name": "districts",
+        "path": str(shared / "norway/delomraade_2019.geojson"),
+        "code": "kommune_no",
+        "min_share": 0.6,
+    }
     done = norway(shared, tmp_path, 2019, 2020, layers=[districts])
     found = counts(done.results)
     assert (found["units_before"], found["units_after"]) == (422, 356)
@@ -81,8 +86,13 @@ def test_norway_2020(shared: Path, tmp_path: Path) -> None:
     assert (units["fylke_no"] == after["fylke_no"].loc[units.index]).all()
     assert (units["fylke_name"] == after["fylke_name"].loc[units.index]).all()
     before = gpd.read_file(shared / "norway/kommune_2019.geojson")
-    assert abs(int(units["population"].sum()) - int(before["population"].sum())) <= 10  # parts drawn into the sea
-    assert units.drop(columns="geometry").reset_index().columns.tolist() == before.columns.drop("geometry").tolist()
+    assert (
+        abs(int(units["population"].sum()) - int(before["population"].sum())) <= 10
+    )  # parts drawn into the sea
+    assert (
+        units.drop(columns="geometry").reset_index().columns.tolist()
+        == before.columns.drop("geometry").tolist()
+    )
     # renumbered units keep every corner as it was in the file, through the working CRS and back
     renumbered = {event.to: event.renumber for event in done.results.plan.events if event.kind == "renumber"}  # type: ignore[attr-defined]
     old = before.set_index("kommune_no").geometry
@@ -110,7 +120,12 @@ def test_france(shared: Path, tmp_path: Path) -> None:
         "crs": "EPSG:2154",
         "units": {"path": str(shared / "france/communes_91.geojson"), "code": "code", "name": "nom"},
         "layers": [
-            {"name": "parcels", "path": str(shared / "france/parcels_91216.geojson"), "code": "commune", "id": "id"}
+            {
+                "name": "parcels",
+                "path": str(shared / "france/parcels_91216.geojson"),
+                "code": "commune",
+                "id": "id",
+            }
         ],
     }
     transfer = {"transfer": "91216", "to": "91345", "line": "line.gpkg", "side": "left"}
@@ -118,7 +133,9 @@ def test_france(shared: Path, tmp_path: Path) -> None:
     moved = done.results.moved["parcels"].assignment
     assert len(moved.updated) + len(moved.review) == 4241
     before = json.loads((shared / "france/parcels_91216.geojson").read_text(encoding="utf-8"))["features"]
-    after = json.loads((tmp_path / "out/layers/parcels_91216.geojson").read_text(encoding="utf-8"))["features"]
+    after = json.loads((tmp_path / "out/layers/parcels_91216.geojson").read_text(encoding="utf-8"))[
+        "features"
+    ]
     gone = set(moved.updated.loc[moved.updated["new_code"] == "91345", "id"])
     assert 1000 < len(gone) < 3000
     for old, new in zip(before, after, strict=True):
@@ -131,11 +148,18 @@ def test_denmark(shared: Path, tmp_path: Path) -> None:
     gml = f"zip://{shared}/denmark/cadastre_60851_gml.zip!60851_GML_UTM32-EUREF89/MINIMAKS/60851.gml"
     parcels = pyogrio.read_dataframe(gml, layer="Jordstykke")
     west, south, east, north = parcels.total_bounds
-    squares = [shapely.box(west - 100, south - 100, east + 100, north + 100), shapely.box(east + 100, south - 100, east + 900, north + 100)]
-    units = gpd.GeoDataFrame({"code": ["0350", "0360"], "name": ["Lejre", "Lolland"]}, geometry=squares, crs=25832)
+    squares = [
+        shapely.box(west - 100, south - 100, east + 100, north + 100),
+        shapely.box(east + 100, south - 100, east + 900, north + 100),
+    ]
+    units = gpd.GeoDataFrame(
+        {"code": ["0350", "0360"], "name": ["Lejre", "Lolland"]}, geometry=squares, crs=25832
+    )
     units.to_file(tmp_path / "units.gpkg")
     middle = (west + east) / 2
-    half = gpd.GeoDataFrame(geometry=[shapely.box(middle, south - 1000, east + 1000, north + 1000)], crs=25832)
+    half = gpd.GeoDataFrame(
+        geometry=[shapely.box(middle, south - 1000, east + 1000, north + 1000)], crs=25832
+    )
     half.to_file(tmp_path / "half.gpkg")
     layer = {"name": "parcels", "path": gml, "layer": "Jordstykke", "code": "kommunekode", "id": "featureID"}
     job = {"units": {"path": "units.gpkg", "code": "code", "name": "name"}, "layers": [layer]}
@@ -150,7 +174,10 @@ def test_denmark(shared: Path, tmp_path: Path) -> None:
     same = [column for column in parcels.columns if column not in ("kommunekode", "geometry", "gml_id")]
     pd.testing.assert_frame_equal(pd.DataFrame(after[same]), pd.DataFrame(parcels[same]), check_dtype=False)
     assert after.geometry.geom_equals_exact(parcels.geometry, 0).all()
-    assert [name for name, _ in pyogrio.list_layers(tmp_path / "out/layers/60851.gml")][1:3] == ["Centroide", "MatrikelSkel"]
+    assert [name for name, _ in pyogrio.list_layers(tmp_path / "out/layers/60851.gml")][1:3] == [
+        "Centroide",
+        "MatrikelSkel",
+    ]
 
 
 def test_messy_editions_give_findings(shared: Path, tmp_path: Path) -> None:
@@ -173,7 +200,11 @@ def test_messy_editions_give_findings(shared: Path, tmp_path: Path) -> None:
 
 
 def test_a_wrong_plan_blocks(shared: Path, tmp_path: Path) -> None:
-    units = {"path": str(shared / "norway/kommune_2019.geojson"), "code": "kommune_no", "name": "kommune_name"}
+    units = {
+        "path": str(shared / "norway/kommune_2019.geojson"),
+        "code": "kommune_no",
+        "name": "kommune_name",
+    }
     plan = {"date": "2020-01-01", "events": [{"merge": ["0101", "0710"], "into": "3001", "name": "Halden"}]}
     plan["events"] += [{"renumber": "0104", "to": "0105"}, {"merge": ["0706", "0719"], "into": "0199"}]
     with pytest.raises(Blocked) as caught:

@@ -12,7 +12,15 @@ from geomerge.run import run
 
 @pytest.fixture
 def results(small_job: Any) -> Results:
-    small_job.plan["events"].append({"split": "0103", "into": [{"code": "0113", "name": "E", "line": "line.gpkg", "side": "left"}, {"code": "0123", "name": "F", "remainder": True}]})
+    small_job.plan["events"].append(
+        {
+            "split": "0103",
+            "into": [
+                {"code": "0113", "name": "E", "line": "line.gpkg", "side": "left"},
+                {"code": "0123", "name": "F", "remainder": True},
+            ],
+        }
+    )
     small_job.parcels.loc[3, "code"] = "0199"
     small_job.write()
     import geopandas as gpd
@@ -35,9 +43,24 @@ def test_fates_of_the_old_units(results: Results) -> None:
 
 def test_the_new_units(results: Results) -> None:
     table = described(results, "code", "name").set_index("code")
-    assert table["change"].to_dict() == {"0110": "merged", "0113": "split", "0123": "split", "0104": "unchanged"}
-    assert table["predecessors"].to_dict() == {"0110": "0101 0102", "0113": "0103", "0123": "0103", "0104": "0104"}
-    assert table["valid_from"].to_dict() == {"0110": "2020-01-01", "0113": "2020-01-01", "0123": "2020-01-01", "0104": ""}
+    assert table["change"].to_dict() == {
+        "0110": "merged",
+        "0113": "split",
+        "0123": "split",
+        "0104": "unchanged",
+    }
+    assert table["predecessors"].to_dict() == {
+        "0110": "0101 0102",
+        "0113": "0103",
+        "0123": "0103",
+        "0104": "0104",
+    }
+    assert table["valid_from"].to_dict() == {
+        "0110": "2020-01-01",
+        "0113": "2020-01-01",
+        "0123": "2020-01-01",
+        "0104": "",
+    }
     assert table["area_m2"].to_dict() == {"0110": 2e6, "0113": 5e5, "0123": 5e5, "0104": 1e6}
 
 
@@ -51,10 +74,14 @@ def test_ledger_and_review_hold_each_row_once(results: Results) -> None:
         [2, "0102", "0110", "code"],
         [3, "0103", "0113", "contains"],
     ]
-    assert open_rows[["id", "code", "reason", "new_code"]].values.tolist() == [["4", "0199", "unknown code", "0104"]]
+    assert open_rows[["id", "code", "reason", "new_code"]].values.tolist() == [
+        ["4", "0199", "unknown code", "0104"]
+    ]
 
 
 def test_counts(results: Results) -> None:
     found = counts(results)
     assert found["changes"] == {"merged": 1, "split": 2, "unchanged": 1}
-    assert found["layers"] == {"parcels": {"rows": 4, "moved": 3, "by_code": 2, "by_contains": 1, "review": 1}}
+    assert found["layers"] == {
+        "parcels": {"rows": 4, "moved": 3, "by_code": 2, "by_contains": 1, "review": 1}
+    }

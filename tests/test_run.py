@@ -21,9 +21,16 @@ from geomerge.results import counts
 from geomerge.run import Run, run
 
 OUTPUT = [
-    "boundaries.gpkg", "crosswalk.csv", "figures", "layers", "ledger.csv", "manifest.json", "project.qgz", "report.html",
+    "boundaries.gpkg",
+    "crosswalk.csv",
+    "figures",
+    "layers",
+    "ledger.csv",
+    "manifest.json",
+    "project.qgz",
+    "report.html",
     "review.gpkg",
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +46,9 @@ def folder(done: Run) -> Path:
 
 def hashes(path: Path) -> dict[str, str]:
     files = sorted(file for file in path.rglob("*") if file.is_file())
-    return {file.relative_to(path).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    return {
+        file.relative_to(path).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files
+    }
 
 
 def test_output_is_laid_out(done: Run) -> None:
@@ -51,7 +60,14 @@ def test_golden_counts(done: Run) -> None:
     assert (found["units_before"], found["units_after"], found["pieces"]) == (14, 12, 15)
     assert found["changes"] == {"adjusted": 1, "merged": 1, "unchanged": 10}
     assert found["layers"] == {
-        "parcels": {"rows": 5642, "moved": 5134, "by_code": 3436, "by_contains": 1693, "by_share": 5, "review": 33},
+        "parcels": {
+            "rows": 5642,
+            "moved": 5134,
+            "by_code": 3436,
+            "by_contains": 1693,
+            "by_share": 5,
+            "review": 33,
+        },
         "cadastral_units": {"rows": 5682, "moved": 5174, "by_follows": 5174, "review": 33},
         "districts": {"rows": 63, "moved": 23, "by_code": 16, "by_contains": 7, "review": 1},
         "addresses": {"rows": 2500, "moved": 2292, "by_code": 1514, "by_contains": 778, "review": 0},
@@ -74,7 +90,9 @@ def test_golden_crosswalk(done: Run) -> None:
 
 def test_units_keep_schema_and_untouched_bytes(done: Run, sample: Path) -> None:
     before = pyogrio.read_dataframe(sample / "units_2016.gpkg", layer="kommuner", fid_as_index=True)
-    after = pyogrio.read_dataframe(folder(done) / "layers" / "units_2016.gpkg", layer="kommuner", fid_as_index=True)
+    after = pyogrio.read_dataframe(
+        folder(done) / "layers" / "units_2016.gpkg", layer="kommuner", fid_as_index=True
+    )
     assert list(before.columns) == list(after.columns)
     assert (before.dtypes == after.dtypes).all()
     untouched = after.index[~after["kommunenummer"].isin(["0704", "0710"])]
@@ -86,7 +104,10 @@ def test_units_keep_schema_and_untouched_bytes(done: Run, sample: Path) -> None:
     names = dict(zip(after["kommunenummer"], after["kommunenavn"], strict=True))
     assert (names["0704"], names["0710"]) == ("Tønsberg", "Sandefjord")
     assert after["innbyggere"].sum() == before["innbyggere"].sum()
-    assert pyogrio.read_dataframe(folder(done) / "layers" / "units_2016.gpkg", layer="produktinfo").shape == (4, 2)
+    assert pyogrio.read_dataframe(folder(done) / "layers" / "units_2016.gpkg", layer="produktinfo").shape == (
+        4,
+        2,
+    )
 
 
 def test_every_parcel_is_in_exactly_one_place(done: Run, sample: Path) -> None:
@@ -124,7 +145,9 @@ def test_new_keys_do_not_collide(done: Run) -> None:
 def test_manifest_holds_the_hashes(done: Run, sample: Path) -> None:
     manifest = json.loads((folder(done) / "manifest.json").read_text())
     written = {entry["path"]: entry["sha256"] for entry in manifest["outputs"]}
-    assert written == {name: digest for name, digest in hashes(folder(done)).items() if name != "manifest.json"}
+    assert written == {
+        name: digest for name, digest in hashes(folder(done)).items() if name != "manifest.json"
+    }
     read = {entry["path"]: entry["sha256"] for entry in manifest["inputs"]}
     assert read["vear.geojson"] == hashlib.sha256((sample / "vear.geojson").read_bytes()).hexdigest()
     assert manifest["counts"]["units_after"] == 12
@@ -137,7 +160,9 @@ def test_the_same_input_gives_the_same_bytes(done: Run, sample: Path, tmp_path: 
 
 def test_boundaries_hold_styles(done: Run) -> None:
     layers = [name for name, _ in pyogrio.list_layers(folder(done) / "boundaries.gpkg")]
-    assert {"units", "units_before", "pieces", "boundary_lines", "county", "nation", "layer_styles"} <= set(layers)
+    assert {"units", "units_before", "pieces", "boundary_lines", "county", "nation", "layer_styles"} <= set(
+        layers
+    )
     styles = pyogrio.read_dataframe(folder(done) / "boundaries.gpkg", layer="layer_styles")
     assert set(styles["f_table_name"]) == set(layers) - {"layer_styles"}
 
@@ -163,7 +188,9 @@ def test_a_killed_run_leaves_the_previous_results(small_job: Any) -> None:
         "from geomerge import run\n"
         "run(sys.argv[1])\n"
     )
-    with subprocess.Popen([sys.executable, "-c", code, str(small_job.path)], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(small_job.path)], stdout=subprocess.PIPE
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline().strip() == b"half"
         process.send_signal(signal.SIGKILL)
@@ -183,7 +210,10 @@ def test_ctrl_c_says_so_and_cleans_up(small_job: Any) -> None:
         "main(['run', sys.argv[1]])\n"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", code, str(small_job.path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, str(small_job.path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     assert process.stdout.readline().strip() == "half"
@@ -208,7 +238,9 @@ def test_a_full_disk_leaves_the_previous_results(small_job: Any) -> None:
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
         "main(['run', sys.argv[1]])\n"
     )
-    process = subprocess.run([sys.executable, "-c", code, str(small_job.path)], capture_output=True, text=True)
+    process = subprocess.run(
+        [sys.executable, "-c", code, str(small_job.path)], capture_output=True, text=True
+    )
     assert process.returncode == 2, process.stderr
     assert "cannot be written" in process.stderr
     assert "Traceback" not in process.stderr

@@ -1,0 +1,76 @@
+"""What changes in each layer: the new codes and keys of its rows, and the new units as changes to the old ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import shapely
+
+from geomerge.coverage import objects
+from geomerge.crs import back_to_source
+from geomerge.export import difference
+from geomerge.inputs import Loaded
+from geomerge.results import Results
+from geomerge.revision import Revision
+
+
+def layer_revision(loaded: Loaded, results: Results, name: str) -> Revision:
+    """Return the new codes and keys of a layer; rows in review and all other columns stay as they are."""
+    moved = results.moved[name]
+    updated = moved.assignment.updated
+    after = pd.DataFrame(loaded.original).copy()
+    code = loaded.config.code
+    # only rows that an event concerns: the code of any other row stays as it was written
+    rows = updated.index[moved.concerned.to_numpy()]
+    if len(rows):
+        codes = after[code].astype(object)
+        codes.loc[rows] = loaded.in_source_type(updated.loc[rows, "new_code"])
+        after[code] = codes
+    for column in moved.keys.columns:
+        values = after[column].astype(object)
+        values.loc[rows] = moved.keys.loc[rows, column]
+        after[column] = values
+    return difference(pd.DataFrame(loaded.original), after)
+
+
+def unit_revision(loaded: Loaded, results: Results) -> Revision:
+    """Return the new units as changes to the old ones: changed in place, added, removed."""
+    original, code = loaded.original, loaded.config.code
+    new = results.new_units
+    after = pd.DataFrame(new[[column for column in original.columns if column in new.columns]]).copy()
+    after[code] = loaded.in_source_type(new[code])
+    after = after.drop(columns=original.geometry.name)
+    revision = difference(pd.DataFrame(original.drop(columns=original.geometry.name)), after)
+    before = results.units.geometry.reindex(new.index)
+    redrawn = shapely.to_wkb(new.geometry.to_numpy()) != shapely.to_wkb(before.to_numpy())
+    shapes = back_to_source(
+        new.geometry.to_numpy()[redrawn],
+        results.units.geometry.to_numpy(),
+        original.geometry.to_numpy(),
+        new.crs,
+        original.crs or new.crs,
+    )
+    if (original.geom_type.dropna() == "MultiPolygon").all():  # a layer of multipolygons stays one
+        shapes = objects([_multi(shape) for shape in shapes])
+    likes = _predecessor_rows(results, code)
+    return Revision(
+        revision.changed,
+        pd.Series(list(shapes), index=new.index[redrawn], dtype=object),
+        revision.removed,
+        {row: likes[row] for row in revision.added},
+    )
+
+
+def _multi(shape: Any) -> Any:
+    return shapely.multipolygons([shape]) if shape is not None and shape.geom_type == "Polygon" else shape
+
+
+def _predecessor_rows(results: Results, code: str) -> dict[int, int]:
+    """Return, for each new unit, the row of the first old unit it comes from."""
+    rows = dict(zip(results.units[code], results.units.index, strict=True))
+    first = results.units.index[0]
+    return {
+        int(index): int(rows.get(old.split(" ")[0], first))
+        for index, old in zip(results.new_units.index, results.new_units["predecessors"], strict=True)
+    }
