@@ -22,9 +22,7 @@ EQUAL = 1e-9  # largest share of a unit's area that two equal answers may differ
 
 def with_geomerge(reform: Reform) -> gpd.GeoDataFrame:
     table = geomerge.pieces(reform.units, reform.plan, findings=[])
-    units = geomerge.dissolve(
-        table, units=reform.units, plan=reform.plan, policies={"population": "sum"}, findings=[]
-    )
+    units = geomerge.dissolve(table, units=reform.units, plan=reform.plan, policies={"population": "sum"}, findings=[])
     return units.set_index("code")[["geometry"]]
 
 

@@ -69,9 +69,7 @@ class Reform:
 # --- a synthetic country
 
 
-def fractal(
-    lines: Coordinates, halvings: int, rng: np.random.Generator, roughness: float = 0.10
-) -> Coordinates:
+def fractal(lines: Coordinates, halvings: int, rng: np.random.Generator, roughness: float = 0.10) -> Coordinates:
     """Break up many lines at once: halve each segment, moving its midpoint sideways."""
     for _ in range(halvings):
         ahead = np.diff(lines, axis=1)
@@ -149,9 +147,7 @@ def synthetic(size: Size, *, cuts: bool) -> Reform:
         elif number % 3 == 1:
             events += [{"renumber": code, "to": f"4{code[1:]}"} for code in four]
             whole |= {code: f"4{code[1:]}" for code in four}
-    drawn = gpd.GeoDataFrame(
-        parts, columns=["from_code", "to_code", "geometry"], geometry="geometry", crs=CRS
-    )
+    drawn = gpd.GeoDataFrame(parts, columns=["from_code", "to_code", "geometry"], geometry="geometry", crs=CRS)
     sources = {code: drawn[drawn["from_code"] == code][["geometry"]] for code in drawn["from_code"]}
     plan = Plan.model_validate({"date": "2020-01-01", "events": events, "sources": sources})
     name = f"synthetic country, {'with' if cuts else 'without'} cuts"
@@ -197,9 +193,7 @@ def norway(folder: Path = NORWAY) -> Reform | None:
             for cut in event.cuts()
             if cut.kind == "part"
         ]
-    parts_table = gpd.GeoDataFrame(
-        parts, columns=["from_code", "to_code", "geometry"], geometry="geometry", crs=CRS
-    )
+    parts_table = gpd.GeoDataFrame(parts, columns=["from_code", "to_code", "geometry"], geometry="geometry", crs=CRS)
     return Reform("Norway 2020", units, plan, whole, parts_table)
 
 
@@ -221,9 +215,7 @@ def make_parcels(reform: Reform, table: gpd.GeoDataFrame, count: int) -> gpd.Geo
         if not len(centres) and at_border:
             along = rng.uniform(0, 1, at_border)
             chosen = rng.choice(len(new), at_border, p=shapely.length(new) / shapely.length(new).sum())
-            on_it = shapely.get_coordinates(
-                shapely.line_interpolate_point(new[chosen], along, normalized=True)
-            )
+            on_it = shapely.get_coordinates(shapely.line_interpolate_point(new[chosen], along, normalized=True))
             place = on_it + rng.normal(0, 150, on_it.shape)
         else:
             west, south, east, north = shapely.total_bounds(shapes)
@@ -239,9 +231,7 @@ def make_parcels(reform: Reform, table: gpd.GeoDataFrame, count: int) -> gpd.Geo
     rings = middle + radius[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
     parcels = np.asarray(shapely.polygons(rings.round(2)), dtype=object)
     crossing = np.unique(shapely.STRtree(parcels).query(shapely.boundary(shapes), predicate="intersects")[1])
-    inside = shapely.intersection(
-        shapely.make_valid(parcels[crossing]), shapely.make_valid(shapes[owner[crossing]])
-    )
+    inside = shapely.intersection(shapely.make_valid(parcels[crossing]), shapely.make_valid(shapes[owner[crossing]]))
     pieces_of, which = shapely.get_parts(inside, return_index=True)
     order = np.lexsort([shapely.area(pieces_of), which])
     last = np.append(np.diff(which[order]) > 0, True)

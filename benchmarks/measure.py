@@ -38,9 +38,7 @@ def main(script: str, title: str, cases: Cases) -> None:
     parser = argparse.ArgumentParser(description=title)
     parser.add_argument("--quick", action="store_true", help="small sizes, one turn")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument(
-        "--memory", action="store_true", help="also the peak of each method, in its own process"
-    )
+    parser.add_argument("--memory", action="store_true", help="also the peak of each method, in its own process")
     parser.add_argument("--turns", type=int, default=3, help="turns; the best of each method counts")
     parser.add_argument("--only", nargs=2, metavar=("CASE", "METHOD"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -59,9 +57,7 @@ def main(script: str, title: str, cases: Cases) -> None:
         print(json.dumps(found, indent=1))
 
 
-def alternate(
-    methods: Mapping[str, Callable[[], Any]], turns: int
-) -> tuple[dict[str, float], dict[str, Any]]:
+def alternate(methods: Mapping[str, Callable[[], Any]], turns: int) -> tuple[dict[str, float], dict[str, Any]]:
     """Return the best processor time of each method over several turns, and its answer.
 
     All methods use one core and no disk, so that what else the machine does hardly counts.
@@ -134,8 +130,6 @@ def as_table(rows: Sequence[Row]) -> str:
     lines = [columns, *([str(row.get(column, "")) for column in columns] for row in rows)]
     widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
     lines.insert(1, ["-" * width for width in widths])
-    shown = [
-        " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) for line in lines
-    ]
+    shown = [" | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) for line in lines]
     shown[1] = "-|-".join(lines[1])
     return "\n".join(f"| {line} |" if at != 1 else f"|-{line}-|" for at, line in enumerate(shown))

@@ -78,9 +78,7 @@ _HOMES = {
     "Level": "dissolve",
     "dissolve_level": "dissolve",
     "boundary_lines": "edges",
-    **dict.fromkeys(
-        ("Blocked", "CRSError", "GeomergeError", "InputError", "LayerError", "PlanFormatError"), "errors"
-    ),
+    **dict.fromkeys(("Blocked", "CRSError", "GeomergeError", "InputError", "LayerError", "PlanFormatError"), "errors"),
     **dict.fromkeys(("Finding", "GeomergeWarning", "findings_table"), "findings"),
     "plan_from_changes": "histories.changes",
     "Job": "job",

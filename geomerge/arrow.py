@@ -133,7 +133,7 @@ def promoted(shapes: Any, *, points: bool = False) -> tuple[Any, str]:
     base, _, z = kind.partition(" ")
     if base == "Unknown" or (base == "Point" and not points):
         return shapes, kind
-    makers = {0: shapely.multipoints, 1: shapely.multilinestrings, 3: shapely.multipolygons}
+    makers: dict[int, Any] = {0: shapely.multipoints, 1: shapely.multilinestrings, 3: shapely.multipolygons}
     out = shapes.copy()
     for at, single in enumerate(shapely.get_type_id(shapes).tolist()):
         if single in makers:
@@ -159,6 +159,17 @@ def unusual_type(heads: Iterable[bytes | None]) -> str | None:
         if (code & 0xFFFF) // 1000 in (2, 3) or code & 0x40000000:
             measures = "measures"
     return measures
+
+
+def refuse(found: str | None, name: str, why: str) -> None:
+    """Raise LayerError for curves or measures."""
+    if found == "curves":
+        raise LayerError(
+            f"{name} holds curves, and {why}. Convert them to straight lines first, at a tolerance of "
+            f"your choice (ogr2ogr -nlt CONVERT_TO_LINEAR)."
+        )
+    if found == "measures":
+        raise LayerError(f"{name} has measures (M), and {why}. Drop them first (ogr2ogr -dim XY).")
 
 
 def fitting(content: Content) -> Content:

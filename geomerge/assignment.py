@@ -88,9 +88,7 @@ class Assignment:
         """Add a result, row by row, to the features; those with a reason go to review."""
         table = features.copy()
         for column, name in added_columns(features).items():
-            table[name] = pd.Series(
-                result[column].to_numpy(), index=features.index, dtype=result[column].dtype
-            )
+            table[name] = pd.Series(result[column].to_numpy(), index=features.index, dtype=result[column].dtype)
         decided = (result["reason"] == "").to_numpy()
         return cls(table[decided], table[~decided])
 
@@ -116,9 +114,7 @@ def added_columns(features: pd.DataFrame) -> dict[str, str]:
         )
     names = {column: f"{column}{ASIDE}" if column in features.columns else column for column in COLUMNS}
     if taken := [name for column, name in names.items() if name != column and name in features.columns]:
-        raise InputError(
-            f"The features have a column {' and '.join(taken)} already. Rename it or leave it out."
-        )
+        raise InputError(f"The features have a column {' and '.join(taken)} already. Rename it or leave it out.")
     return names
 
 
@@ -155,9 +151,7 @@ def empty_result(count: int) -> pd.DataFrame:
     columns: dict[str, Any] = {}
     for column in COLUMNS:
         missing = None if column in ("new_code", "runner_up") else ""
-        columns[column] = (
-            np.full(count, np.nan) if column in NUMBERS else np.full(count, missing, dtype=object)
-        )
+        columns[column] = np.full(count, np.nan) if column in NUMBERS else np.full(count, missing, dtype=object)
     return pd.DataFrame({name: pd.Series(values, dtype=values.dtype) for name, values in columns.items()})
 
 

@@ -43,9 +43,7 @@ def area_balance(
     Examples
     --------
     >>> units = gpd.GeoDataFrame({"code": ["1"]}, geometry=[shapely.box(0, 0, 2, 1)], crs="EPSG:25832")
-    >>> table = gpd.GeoDataFrame(
-    ...     {"old_code": ["1"], "new_code": ["9"]}, geometry=units.geometry, crs="EPSG:25832"
-    ... )
+    >>> table = gpd.GeoDataFrame({"old_code": ["1"], "new_code": ["9"]}, geometry=units.geometry, crs="EPSG:25832")
     >>> area_balance(table, units, units)[["before", "after", "difference"]].values.tolist()
     [[2.0, 2.0, 0.0]]
     """
@@ -63,9 +61,7 @@ def area_balance(
     after = float(np.nansum(shapely.area(objects(list(new_units.geometry)))))
     difference = before + mended + gained - lost - after
     row = {"before": before, "mended": mended, "gained": gained, "lost": lost, "after": after}
-    return pd.DataFrame(
-        [{**row, "difference": difference, "relative": difference / before if before else 0.0}]
-    )
+    return pd.DataFrame([{**row, "difference": difference, "relative": difference / before if before else 0.0}])
 
 
 def _faulty(shapes: Geometries, gap_width: float) -> Mask:
@@ -121,9 +117,7 @@ def check_units(new_units: gpd.GeoDataFrame, *, code: str, before: gpd.GeoDataFr
         length = notes.length(shapely.length(edges[position]))
         what = f"The new unit {new_units[code].iat[position]} does not share {length} of its edges"
         where = shapely.get_point(shapely.get_parts(edges[position])[0], 0)
-        yield Finding(
-            "should", "unmatched edge", what, "units", "Mend the units with a larger gap_width.", where
-        )
+        yield Finding("should", "unmatched edge", what, "units", "Mend the units with a larger gap_width.", where)
 
 
 def check_counts(layer: str, before: int, updated: int, review: int) -> Iterator[Finding]:

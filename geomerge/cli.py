@@ -33,12 +33,12 @@ class _Group(click.Group):
             sys.stderr.close()
             ctx.exit(0)
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(self.commands)  # in the order of the work, not of the alphabet
 
 
 def _verbosity(function: Callable[..., Any]) -> Callable[..., Any]:
-    def chosen(ctx: click.Context, parameter: click.Parameter, value: int) -> None:
+    def chosen(_ctx: click.Context, _parameter: click.Parameter, value: int) -> None:
         if value:
             logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
             logging.getLogger("geomerge").setLevel(logging.DEBUG if value > 1 else logging.INFO)
@@ -54,12 +54,8 @@ def _verbosity(function: Callable[..., Any]) -> Callable[..., Any]:
     return option(function)
 
 
-output = click.option(
-    "-o", "--output", "target", type=click.Path(path_type=Path), required=True, help="File to write."
-)
-code_column = click.option(
-    "--code", default="code", show_default=True, help="Column with the code of the unit."
-)
+output = click.option("-o", "--output", "target", type=click.Path(path_type=Path), required=True, help="File to write.")
+code_column = click.option("--code", default="code", show_default=True, help="Column with the code of the unit.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print for machines.")
 
 
@@ -94,9 +90,7 @@ def check(job: Path, as_json: bool) -> None:
 
 @main.command()
 @click.argument("job", type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--output", "target", type=click.Path(path_type=Path), help="Folder, instead of the job's."
-)
+@click.option("-o", "--output", "target", type=click.Path(path_type=Path), help="Folder, instead of the job's.")
 @click.option("--dry-run", is_flag=True, help="Do everything but write.")
 @click.option("--overwrite", is_flag=True, help="Replace a folder that geomerge did not write.")
 @as_json
@@ -134,9 +128,7 @@ def run(job: Path, target: Path | None, dry_run: bool, overwrite: bool, as_json:
 @click.argument("units")
 @output
 @code_column
-@click.option(
-    "--gap-width", type=float, default=0.01, show_default=True, help="Widest gap to mend, in CRS units."
-)
+@click.option("--gap-width", type=float, default=0.01, show_default=True, help="Widest gap to mend, in CRS units.")
 @_verbosity
 def pieces(plan: Path, units: str, target: Path, code: str, gap_width: float) -> None:
     """Cut UNITS (a file, or file|layer) by PLAN."""
@@ -157,9 +149,7 @@ def pieces(plan: Path, units: str, target: Path, code: str, gap_width: float) ->
 @code_column
 @click.option("--name", help="Column of the units with the name.")
 @_verbosity
-def dissolve(
-    cut: str, target: Path, units: str | None, plan: Path | None, code: str, name: str | None
-) -> None:
+def dissolve(cut: str, target: Path, units: str | None, plan: Path | None, code: str, name: str | None) -> None:
     """Join the pieces in CUT (a file, or file|layer) into new units."""
     from geomerge import dissolve as join
     from geomerge import read_plan
@@ -210,9 +200,8 @@ def reassign(features: str, cut: str, target: Path, code: str, min_share: float,
 @main.command()
 @click.argument("source")
 @output
-@click.option("--layer", help="Name of the layer in the new file.")
 @_verbosity
-def export(source: str, target: Path, layer: str | None) -> None:
+def export(source: str, target: Path) -> None:
     """Write the layer SOURCE (a file, or file|layer) in the format that the suffix of the target names."""
     from geomerge.export import send
     from geomerge.layers import Revision, describe, split_name
@@ -220,9 +209,7 @@ def export(source: str, target: Path, layer: str | None) -> None:
     path, name = split_name(source)
     info = describe(path, name)
     findings: list[Any] = []
-    send(
-        info, target, {info.layer or "": Revision()}, changed_at="1970-01-01T00:00:00.000Z", findings=findings
-    )
+    send(info, target, {info.layer or "": Revision()}, changed_at="1970-01-01T00:00:00.000Z", findings=findings)
     _print_findings(findings, False, err=True)
 
 

@@ -22,9 +22,7 @@ def same_crs(crs: CRS | None, other: CRS | None) -> bool:
     """Return whether two CRS give the same coordinates; names and the order of axes do not count."""
     if crs is None or other is None:
         return crs is other
-    return bool(
-        crs.equals(other, ignore_axis_order=True) or crs.to_2d().equals(other.to_2d(), ignore_axis_order=True)
-    )
+    return bool(crs.equals(other, ignore_axis_order=True) or crs.to_2d().equals(other.to_2d(), ignore_axis_order=True))
 
 
 def require_same_crs(**tables: gpd.GeoDataFrame) -> None:
@@ -91,9 +89,7 @@ def suggestion(table: gpd.GeoDataFrame) -> str:
     return str(estimated.to_string())
 
 
-def back_to_source(
-    changed: Geometries, working: Geometries, original: Geometries, crs: CRS, source: CRS
-) -> Geometries:
+def back_to_source(changed: Geometries, working: Geometries, original: Geometries, crs: CRS, source: CRS) -> Geometries:
     """Return geometries in the CRS of their source; a corner that the source has comes back as it is there.
 
     Parameters

@@ -101,9 +101,7 @@ def cut(
     return _match_others(tuple(_slices(parts, polygons, drawn, claims)), polygons, owners, parts.faces)
 
 
-def _owners(
-    polygons: Geometries, units: Sequence[str | None], claims: Sequence[Claim]
-) -> tuple[Indices, Indices]:
+def _owners(polygons: Geometries, units: Sequence[str | None], claims: Sequence[Claim]) -> tuple[Indices, Indices]:
     """Return the polygons to cut, and those around that a claim on land of no unit must not take from."""
     named = {claim.cut.unit for claim in claims}
     there = present(polygons)
@@ -164,9 +162,7 @@ def _note_overlap(faces: Geometries, first: Claim, second: Claim, notes: Notes) 
         return
     whose = first.cut.unit or "land of no unit"
     area = notes.area(float(shapely.area(faces).sum()))
-    what = (
-        f"{area} of {whose} are claimed for both {first.cut.new or 'nobody'} and {second.cut.new or 'nobody'}"
-    )
+    what = f"{area} of {whose} are claimed for both {first.cut.new or 'nobody'} and {second.cut.new or 'nobody'}"
     where = shapely.point_on_surface(faces[int(np.argmax(shapely.area(faces)))])
     remedy = "Draw the parts so that they do not overlap."
     notes(Finding("must", "parts overlap", what, f"{first.event}; {second.event}", remedy, where))
@@ -214,9 +210,7 @@ def _slices(parts: _Faces, polygons: Geometries, drawn: Indices, claims: Sequenc
         yield Slice(owner, claim, shape[0])
 
 
-def _match_others(
-    slices: tuple[Slice, ...], polygons: Geometries, owners: Indices, faces: Geometries
-) -> Sliced:
+def _match_others(slices: tuple[Slice, ...], polygons: Geometries, owners: Indices, faces: Geometries) -> Sliced:
     """Insert the corners made by the cut into the edges of the polygons that were not cut."""
     corners = new_vertices(faces, polygons)
     others = np.setdiff1d(np.flatnonzero(present(polygons)), owners)

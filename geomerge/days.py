@@ -86,9 +86,7 @@ def unknown_before(code: str, event: BaseEvent, day: Day, deed: str = "") -> Fin
         what = f"{day.says(event, deed)} {code} on {day.date}, but {code} begins on {day.begins[code]}"
         remedy = "Name the unit it is on that day, or correct the date."
         return Finding("must", "date", what, event.label(), remedy)
-    return Finding(
-        "must", "unknown code", f"No unit has the code {code}", event.label(), hint(code, day.alive)
-    )
+    return Finding("must", "unknown code", f"No unit has the code {code}", event.label(), hint(code, day.alive))
 
 
 def unknown_after(code: str, event: BaseEvent, day: Day, deed: str = "") -> Finding:
@@ -98,14 +96,10 @@ def unknown_after(code: str, event: BaseEvent, day: Day, deed: str = "") -> Find
     if code in day.ended or code in day.begins:
         return unknown_before(code, event, day, deed)
     what = f"No unit has the code {code} from {day.date} on"
-    return Finding(
-        "must", "unknown code", what, event.label(), hint(code, day.valid.difference(event.old_codes()))
-    )
+    return Finding("must", "unknown code", what, event.label(), hint(code, day.valid.difference(event.old_codes())))
 
 
-def _ended(
-    code: str, event: BaseEvent, day: Day, deed: str, how: str, successors: tuple[str, ...]
-) -> Finding:
+def _ended(code: str, event: BaseEvent, day: Day, deed: str, how: str, successors: tuple[str, ...]) -> Finding:
     living = dict.fromkeys(found for heir in successors for found in _living(heir, day, {code, heir}))
     remedy = "Correct the code or the date."
     if living:

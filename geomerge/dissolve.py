@@ -118,9 +118,7 @@ def dissolve(
     return _table(rows, pieces, made, old)
 
 
-def dissolve_level(
-    units: gpd.GeoDataFrame, level: Level, *, findings: list[Finding] | None = None
-) -> gpd.GeoDataFrame:
+def dissolve_level(units: gpd.GeoDataFrame, level: Level, *, findings: list[Finding] | None = None) -> gpd.GeoDataFrame:
     """Join units by their parent, on the edges of the units.
 
     Parameters
@@ -181,9 +179,7 @@ def _level_columns(levels: Sequence[Level]) -> list[str]:
 
 
 def _require_columns(pieces: gpd.GeoDataFrame, units: gpd.GeoDataFrame, columns: Sequence[str]) -> None:
-    if missing := [
-        column for column in ("old_code", "new_code", "event", "kind") if column not in pieces.columns
-    ]:
+    if missing := [column for column in ("old_code", "new_code", "event", "kind") if column not in pieces.columns]:
         raise InputError(f"The pieces have no column {', '.join(missing)}. Make them with geomerge.pieces.")
     if missing := [column for column in columns if column not in units.columns]:
         raise InputError(
@@ -304,18 +300,14 @@ def _renamed(rows: pd.DataFrame, made: Lineage, old: gpd.GeoDataFrame, name: str
     ]
 
 
-def _valid_from(
-    made: Lineage, old: gpd.GeoDataFrame, plan: Plan | None, road: Sequence[Step], code: str
-) -> list[str]:
+def _valid_from(made: Lineage, old: gpd.GeoDataFrame, plan: Plan | None, road: Sequence[Step], code: str) -> list[str]:
     known = old["valid_from"] if "valid_from" in old.columns else pd.Series("", index=old.index)
     before = dict(zip(old[code], known.where(known.notna(), "").astype(str), strict=True))
     dates = before if plan is None else last_changes(road, before)
     return [dates.get(new, "") for new in made.codes]
 
 
-def _table(
-    rows: pd.DataFrame, pieces: gpd.GeoDataFrame, made: Lineage, old: gpd.GeoDataFrame
-) -> gpd.GeoDataFrame:
+def _table(rows: pd.DataFrame, pieces: gpd.GeoDataFrame, made: Lineage, old: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     shape = old.geometry.name
     joined = _joined(objects(list(pieces.geometry)), made.groups, "dissolve")
     rows.index = new_index(made, old.index)

@@ -74,9 +74,7 @@ def _draw_units(panel: Panel, table: gpd.GeoDataFrame) -> None:
             continue
         rings = shapely.get_rings(shapely.orient_polygons(polygons))
         outline = _outline(shapely.simplify(rings, 0.15 * panel.point))
-        panel.axes.add_patch(
-            PathPatch(outline, facecolor=change.color, edgecolor=change.color, linewidth=0.2)
-        )
+        panel.axes.add_patch(PathPatch(outline, facecolor=change.color, edgecolor=change.color, linewidth=0.2))
 
 
 def _outline(rings: np.ndarray[Any, Any]) -> Outline:
@@ -100,9 +98,7 @@ def _draw_lines(panel: Panel, lines: gpd.GeoDataFrame, statuses: Sequence[str], 
             continue
         joined = shapely.get_parts(shapely.line_merge(shapely.multilinestrings(parts)))
         corners = [shapely.get_coordinates(line) for line in shapely.simplify(joined, 0.15 * panel.point)]
-        drawn = LineCollection(
-            corners, colors=kind.color, linewidths=kind.width * weight, linestyles=[dashes(kind)]
-        )
+        drawn = LineCollection(corners, colors=kind.color, linewidths=kind.width * weight, linestyles=[dashes(kind)])
         drawn.set_capstyle("butt" if kind.dashed else "round")
         panel.axes.add_collection(drawn, autolim=False)
 

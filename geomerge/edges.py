@@ -15,9 +15,7 @@ KEPT, REMOVED, NEW = "kept", "removed", "new"
 SIDES = ("left_old", "right_old", "left_new", "right_new")
 
 
-def boundary_lines(
-    pieces: gpd.GeoDataFrame, *, parents: Sequence[tuple[str, pd.Series]] = ()
-) -> gpd.GeoDataFrame:
+def boundary_lines(pieces: gpd.GeoDataFrame, *, parents: Sequence[tuple[str, pd.Series]] = ()) -> gpd.GeoDataFrame:
     """Return the lines between pieces: ``kept`` (borders before and after), ``removed`` (before), ``new``.
 
     Parameters
@@ -56,9 +54,7 @@ def boundary_lines(
         dict(zip(SIDES, (old[first], old[second], new[first], new[second]), strict=True)), dtype=object
     )
     swap = (table["left_old"] + "\0" + table["left_new"]) > (table["right_old"] + "\0" + table["right_new"])
-    table.loc[swap, list(SIDES)] = table.loc[
-        swap, ["right_old", "left_old", "right_new", "left_new"]
-    ].to_numpy()
+    table.loc[swap, list(SIDES)] = table.loc[swap, ["right_old", "left_old", "right_new", "left_new"]].to_numpy()
     before, after = table["left_old"] != table["right_old"], table["left_new"] != table["right_new"]
     table["status"] = np.select([before & after, before], [KEPT, REMOVED], NEW)
     table["level"] = _levels(table, parents)
@@ -69,9 +65,7 @@ def boundary_lines(
         rows.append(key)
         lines.append(shapely.line_merge(shapely.multilinestrings(edges.segments[borders.index[positions]])))
     geometry = gpd.GeoSeries(objects(lines), crs=pieces.crs)
-    found = gpd.GeoDataFrame(
-        pd.DataFrame(rows, columns=columns, dtype=object), geometry=geometry, crs=pieces.crs
-    )
+    found = gpd.GeoDataFrame(pd.DataFrame(rows, columns=columns, dtype=object), geometry=geometry, crs=pieces.crs)
     found.insert(len(columns), "length", shapely.length(objects(lines)))
     return found
 

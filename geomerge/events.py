@@ -250,10 +250,7 @@ class Correct(BaseEvent, Selector):
         if self.to is not None:
             return [Cut(unit, self.to, self, "correction") for unit in self.correct]
         moved = [
-            Cut(unit, other, self, "correction")
-            for unit in self.correct
-            for other in self.correct
-            if other != unit
+            Cut(unit, other, self, "correction") for unit in self.correct for other in self.correct if other != unit
         ]
         lost = [Cut(unit, None, self, "correction", outside=True) for unit in self.correct]
         gained = [Cut(None, unit, self, "correction") for unit in self.correct]

@@ -240,5 +240,9 @@ def _filled(revision: layers.Revision, before: pd.DataFrame, after: pd.DataFrame
 
 def _equal(values: pd.Series, others: pd.Series) -> Any:
     a, b = values.to_numpy(dtype=object), others.to_numpy(dtype=object)
-    pairs = zip(map(plain, a), map(plain, b), strict=True)
-    return np.fromiter((x is y or bool(x == y) for x, y in pairs), dtype=bool, count=len(a))
+    missing_a, missing_b = pd.isna(a), pd.isna(b)
+    try:
+        same = np.equal(a, b).astype(bool)
+    except (TypeError, ValueError):  # lists, and whatever else is not compared at once
+        same = np.fromiter((plain(x) == plain(y) for x, y in zip(a, b, strict=True)), dtype=bool, count=len(a))
+    return (missing_a & missing_b) | (~missing_a & ~missing_b & same)

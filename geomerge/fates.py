@@ -94,20 +94,14 @@ class Fates:
             if not len(lines):
                 continue
             rows = np.flatnonzero(unit == number)
-            (at, _), found = shapely.STRtree(lines).query_nearest(
-                shapes[rows], return_distance=True, all_matches=False
-            )
+            (at, _), found = shapely.STRtree(lines).query_nearest(shapes[rows], return_distance=True, all_matches=False)
             distance[rows[at]] = found
         return distance
 
     def _new_borders(self, unit: int) -> Geometries:
         parts = np.flatnonzero((self.unit == unit) & ~self.correction)
         borders = shapely.boundary(self.shapes[parts])
-        pairs = [
-            (a, b)
-            for a, b in combinations(range(len(parts)), 2)
-            if self.label[parts[a]] != self.label[parts[b]]
-        ]
+        pairs = [(a, b) for a, b in combinations(range(len(parts)), 2) if self.label[parts[a]] != self.label[parts[b]]]
         shared = [shapely.intersection(borders[a], borders[b]) for a, b in pairs]
         lines = shapely.get_parts(np.array([*shared, None], dtype=object))
         return line_chunks(lines[shapely.length(lines) > 0])

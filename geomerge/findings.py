@@ -122,9 +122,7 @@ class Notes:
         self.found: list[Finding] = []
 
     def __call__(self, finding: Finding) -> None:
-        if (
-            finding.geometry is not None or finding not in self.found
-        ):  # said once where several cuts share a fault
+        if finding.geometry is not None or finding not in self.found:  # said once where several cuts share a fault
             self.found.append(finding)
 
     def area(self, value: float) -> str:

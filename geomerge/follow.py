@@ -107,8 +107,7 @@ def _known(leaders: Assignment, key: str) -> pd.DataFrame:
     apart = set(pairs.loc[pairs["key"].duplicated(), "key"])
     first = table.drop_duplicates("key").set_index("key")
     reasons = [
-        LEADER_IN_REVIEW if name in undecided else LEADERS_APART if name in apart else ""
-        for name in first.index
+        LEADER_IN_REVIEW if name in undecided else LEADERS_APART if name in apart else "" for name in first.index
     ]
     return first.assign(reason=pd.Series(reasons, index=first.index, dtype=object))
 

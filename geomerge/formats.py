@@ -200,11 +200,11 @@ def concerns(info: Info, target: Format) -> Iterator[str]:
 
     Examples
     --------
-    >>> info = Info("a.gpkg", "a", "GPKG", None, None, None, {"municipality": "int64"}, 0)
+    >>> info = Info("a.gpkg", "a", "GPKG", None, None, None, {"municipality": "str"}, 0)
     >>> for concern in concerns(info, format_of("a.shp")):
     ...     print(concern)
     ESRI Shapefile cuts names to 10 characters: municipality becomes municipali
-    ESRI Shapefile has no 64-bit integers: municipality becomes a number of up to 18 digits
+    ESRI Shapefile does not tell an empty text from a missing one
     """
     name = target.driver
     width = target.name_width

@@ -37,7 +37,10 @@ def rewrite(source: Path, target: Path, revision: Revision, fids: Sequence[int])
     LayerError
         If the file is no collection of features, or damaged.
     """
-    text = source.read_bytes().decode("utf-8")
+    try:
+        text = source.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise LayerError(f"{source} is not UTF-8, as GeoJSON has to be. Write it anew in UTF-8.") from error
     try:
         top = dict(_members(text, _skip(text, 1 if text.startswith("\ufeff") else 0), stop="features"))
         if "features" not in top:

@@ -255,7 +255,7 @@ _ENVELOPE_SQL = (  # bytes of the envelope, by the fourth byte of the header
 def _multi(shape: Any) -> Any:
     if shape is None:
         return None
-    makers = {1: shapely.multilinestrings, 3: shapely.multipolygons}
+    makers: dict[int, Any] = {1: shapely.multilinestrings, 3: shapely.multipolygons}
     maker = makers.get(int(shapely.get_type_id(shape)))
     return maker([shape]) if maker is not None else shape
 

@@ -43,7 +43,10 @@ def on_disk(path: str | Path) -> Iterator[Path]:
     inner = inner.strip("/")
     with tempfile.TemporaryDirectory(prefix="geomerge-") as folder, zipfile.ZipFile(archive) as opened:
         stem = inner.rpartition(".")[0] or inner
-        for name in opened.namelist():
+        names = opened.namelist()
+        if not any(name == inner or name.startswith(f"{inner}/") for name in names):
+            raise LayerError(f"{archive} holds no {inner}. It holds {', '.join(names[:8])}.")
+        for name in names:
             if name == inner or name.startswith((f"{stem}.", f"{inner}/")):
                 opened.extract(name, folder)
         yield Path(folder) / inner
@@ -77,6 +80,9 @@ def staged(target: Path, *, keep: bool = False) -> Iterator[Path]:
         _put(stage, target)
     except OSError as error:
         raise LayerError(unwritable(target, error)) from error
+    except LayerError as error:
+        faults = [fault.replace(str(stage), str(target.parent)) for fault in error.faults]
+        raise LayerError(*faults) from error
     finally:
         if stage is not None:
             shutil.rmtree(stage, ignore_errors=True)

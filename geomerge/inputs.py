@@ -138,7 +138,7 @@ def _read_subunits(job: Job, config: SubunitsConfig, crs: Any) -> Subunits:
 
 
 def _load(job: Job, config: FileLayer, columns: list[str] | None, crs: Any) -> Loaded:
-    info = layers.describe(job.file(config.path), config.layer)
+    info = layers.describe(job.file(config.path), config.layer, config.encoding)
     _require(info.fields, [config.code], config.path)
     original = layers.read(job.file(config.path), config.layer, columns=columns, encoding=config.encoding)
     table = original.copy()

@@ -1,6 +1,7 @@
 """The one door to files: layers are read, described and written through GDAL here, and nowhere else.
 
-They move as Arrow tables, with every type and null as the file has it.
+pyogrio moves the bulk, as Arrow tables, with every type and null as the file has it. fiona writes the formats that
+have no road of their own, feature by feature, with the schema they declare.
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ from geomerge.arrow import Content
 from geomerge.errors import LayerError
 from geomerge.formats import FORMATS, SEPARATOR, Format, Info, concerns, format_of, split_name
 from geomerge.guards import on_disk, require_file, unwritable
-from geomerge.revision import Revision
+from geomerge.revision import Revision, records
 
 __all__ = ["FORMATS", "SEPARATOR", "Format", "Info", "Revision", "concerns", "format_of", "split_name"]
 
 EPOCH = "1970-01-01T00:00:00.000Z"
 STRAIGHT = frozenset(["Point", "LineString", "MultiPoint", "MultiLineString"])
 PLAIN_FLATGEOBUF = {"OGR_FLATGEOBUF_STREAM_BASE_IMPL": "YES"}  # its own Arrow stream is wrong after a null geometry
+LOSSES = ("truncated", "not successfully", "clamp", "overflow", "rror")  # words of GDAL where a value did not fit
 NEVER_CURVED = frozenset(["GeoJSON", "ESRI Shapefile", "CSV", "Parquet"])
 
 Report = Callable[[str], None]
@@ -48,7 +50,8 @@ def describe(path: str | Path, layer: str | None = None, encoding: str | None = 
     """
     require_file(path)
     if _ends(path, ".csv", ".txt", ".tsv"):
-        dialect = csvfile.sniff(Path(path), encoding)
+        with on_disk(path) as file:
+            dialect = csvfile.sniff(file, encoding)
         return Info(str(path), None, "CSV", None, dialect.encoding, None, dict.fromkeys(dialect.header, "str"), -1)
     if _ends(path, ".parquet", ".geoparquet"):
         return parquet.describe(Path(path))
@@ -103,13 +106,21 @@ def read(
             f"Name the right column in the job."
         )
     if info.driver == "CSV":
-        return csvfile.read(Path(path), encoding)
+        with on_disk(path) as file:
+            return csvfile.read(file, encoding)
     if info.driver == "Parquet":
-        return parquet.read(info)
+        found: pd.DataFrame = parquet.read(info)
+        return found
     with _readable(path, info.layer):
-        return pyogrio.read_dataframe(
-            str(path), layer=info.layer, columns=columns, fid_as_index=True, encoding=encoding
+        found = pyogrio.read_dataframe(
+            str(path),
+            layer=info.layer,
+            columns=columns,
+            fid_as_index=True,
+            encoding=encoding,
+            use_arrow=False,
         )
+    return found
 
 
 def refuse_curves(info: Info, why: str) -> None:
@@ -126,18 +137,7 @@ def refuse_curves(info: Info, why: str) -> None:
             column = meta["geometry_name"] or "wkb_geometry"
             heads = (value[:5] for batch in reader for value in batch.column(column).to_pylist() if value)
             found = arrow.unusual_type(heads) or found
-    refuse(found, info.name, why)
-
-
-def refuse(found: str | None, name: str, why: str) -> None:
-    """Raise LayerError for curves or measures."""
-    if found == "curves":
-        raise LayerError(
-            f"{name} holds curves, and {why}. Convert them to straight lines first, at a tolerance of "
-            f"your choice (ogr2ogr -nlt CONVERT_TO_LINEAR)."
-        )
-    if found == "measures":
-        raise LayerError(f"{name} has measures (M), and {why}. Drop them first (ogr2ogr -dim XY).")
+    arrow.refuse(found, info.name, why)
 
 
 def write(
@@ -219,6 +219,26 @@ def fids(source: Info) -> list[int]:
     return [int(fid) for fid in table.column(meta["fid_column"] or "OGC_FID").to_pylist()]
 
 
+def stream(source: Info, layer: str, target: Path, revision: Revision) -> None:
+    """Write a layer again feature by feature, with the fields as they are declared: their order, types and widths."""
+    try:
+        import fiona  # its wheels are not there for every Python, and the formats listed do without
+        from fiona.errors import FionaError
+    except ModuleNotFoundError as error:
+        raise LayerError(f"{source.name} needs fiona to be written. Install it, or ask for another format.") from error
+    refuse_curves(source, f"writing {source.driver} anew would straighten them")
+    try:
+        with fiona.open(source.path, layer=layer, encoding=source.encoding) as old:
+            declared = {"driver": old.driver, "schema": old.schema, "crs_wkt": old.crs_wkt, "encoding": source.encoding}
+            with fiona.open(target, "w", layer=layer, **declared) as new:
+                new.writerecords(records(old, revision))
+    except (FionaError, ValueError, OverflowError) as error:
+        raise LayerError(
+            f"{source.path} is {source.driver}, which cannot be written again as it is: {error}. "
+            f"Ask for another format (format)."
+        ) from error
+
+
 def store(content: Content, info: Info, target: Path, known: Format, layer: str | None, report: Report) -> None:
     """Write an Arrow table in a format, after saying what that cannot hold."""
     for sentence in [*concerns(info, known), *arrow.concerns(content, known)]:
@@ -247,7 +267,7 @@ def write_arrow(content: Content, target: Path, driver: str, layer: str | None, 
             target, layer=layer if driver in ("GPKG", "OpenFileGDB") else None, force_feature_count=True
         )
     texts = [str(warning.message) for warning in said]
-    if lost := [text for text in texts if "truncated" in text or "not successfully" in text or "rror" in text]:
+    if lost := [text for text in texts if any(word in text for word in LOSSES)]:
         raise LayerError(f"{target} cannot hold every value: {lost[0]}. Ask for another format (format).")
     if found["features"] != content.table.num_rows:
         raise LayerError(
@@ -272,6 +292,8 @@ def _readable(path: str | Path, layer: str | None) -> Iterator[None]:
                 f"{name} is not {error.encoding}. Name its encoding, for example encoding: ISO-8859-1."
             ) from error
         except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
+            if "malformed" in str(error):  # what SQLite says of a file that lacks a part
+                raise LayerError(f"{name} is damaged or cut short. Get a fresh copy of it.") from error
             raise LayerError(
                 f"{name} cannot be read: {str(error).rstrip('.')}. Is it whole, and open in no other program?"
             ) from error
@@ -304,7 +326,7 @@ def writable(path: Path, changed_at: str) -> Iterator[None]:
         pyogrio.errors.FieldError, pyogrio.errors.GeometryError,
     ) as error:  # fmt: skip
         raise LayerError(
-            f"{path} cannot be written: {error}. Is its folder writable, and the disk not full?"
+            f"{path} cannot be written: {str(error).rstrip('.')}. Is its folder writable, and the disk not full?"
         ) from error
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})

@@ -43,9 +43,7 @@ def side_of_lines(
     if holding is not None:
         held = faces[shapely.contains(faces, shapely.Point(holding))]
         if not len(held):
-            return Side(
-                fault=f"The point {holding[0]:g} {holding[1]:g} does not lie in {{unit}}, or lies on the line"
-            )
+            return Side(fault=f"The point {holding[0]:g} {holding[1]:g} does not lie in {{unit}}, or lies on the line")
         return Side(fault=_UNDIVIDED) if len(held) == len(faces) else Side(held[0])
     left, right = _lengths(faces, lines, tolerance(np.append(lines, territory)))
     if (np.minimum(left, right) > 1e-9 * (left + right)).any():

@@ -171,6 +171,4 @@ def _size(shapes: Geometries, dimension: NDArray[Any] | None = None) -> NDArray[
     """Return areas of areas and lengths of lines."""
     if dimension is None:
         dimension = np.asarray(shapely.get_dimensions(shapes))
-    return np.asarray(
-        np.where(dimension == 2, shapely.area(shapes), shapely.length(shapes)), dtype=np.float64
-    )
+    return np.asarray(np.where(dimension == 2, shapely.area(shapes), shapely.length(shapes)), dtype=np.float64)

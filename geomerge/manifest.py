@@ -30,8 +30,7 @@ def sha256(path: Path) -> str:
 def listed(files: Mapping[str, Path]) -> list[dict[str, Any]]:
     """Return name, size and hash of files, in the order of their names."""
     return [
-        {"path": name, "bytes": path.stat().st_size, "sha256": sha256(path)}
-        for name, path in sorted(files.items())
+        {"path": name, "bytes": path.stat().st_size, "sha256": sha256(path)} for name, path in sorted(files.items())
     ]
 
 

@@ -158,9 +158,7 @@ def figure_svg(figure: Figure) -> str:
 @contextmanager
 def _settings() -> Iterator[None]:
     """Draw with our settings whatever the user's are; a script the font lacks is no reason to warn."""
-    ours = mpl.rc_context(
-        {"font.family": ["DejaVu Sans"], "svg.fonttype": "none", "svg.hashsalt": "geomerge"}
-    )
+    ours = mpl.rc_context({"font.family": ["DejaVu Sans"], "svg.fonttype": "none", "svg.hashsalt": "geomerge"})
     with ours, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font", category=UserWarning)
         yield
@@ -272,9 +270,7 @@ def _legend_entries(
         if name in changes
     ]
     strokes = [
-        Line2D(
-            [], [], color=kind.color, linewidth=max(kind.width, 0.8), linestyle=dashes(kind), label=kind.text
-        )
+        Line2D([], [], color=kind.color, linewidth=max(kind.width, 0.8), linestyle=dashes(kind), label=kind.text)
         for name, kind in LINES.items()
         if name in drawn
     ]
@@ -322,9 +318,7 @@ def _draw_scale(figure: Figure, panel: Panel, crs: Any) -> None:
         Line2D([left, left, right, right], [base + tick, base, base, base + tick], color=INK, linewidth=0.9)
     )
     text = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
-    figure.text(
-        (left + right) / 2, base + 0.05 / height, text, fontsize=8, color=INK, ha="center", va="bottom"
-    )
+    figure.text((left + right) / 2, base + 0.05 / height, text, fontsize=8, color=INK, ha="center", va="bottom")
 
 
 def _round_length(longest: float) -> float:

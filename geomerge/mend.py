@@ -45,9 +45,7 @@ def repair(polygons: Geometries, codes: Sequence[str], affected: Mask, notes: No
     return repaired
 
 
-def mend(
-    polygons: Geometries, codes: Sequence[str], affected: Mask, *, gap_width: float, notes: Notes
-) -> Geometries:
+def mend(polygons: Geometries, codes: Sequence[str], affected: Mask, *, gap_width: float, notes: Notes) -> Geometries:
     """Close gaps and overlaps of the affected polygons up to a width, and match their edges.
 
     A gap goes to the affected polygon with the longest shared edge. An overlap goes to a polygon that is not
@@ -104,9 +102,7 @@ def _around(polygons: Geometries, chosen: Indices, codes: Sequence[str], reach: 
     return np.array(sorted(there[np.unique(near)], key=lambda position: codes[position]), dtype=np.intp)
 
 
-def _rebuilt(
-    polygons: Geometries, context: _Context, faulty: Geometries, gap_width: float, notes: Notes
-) -> Geometries:
+def _rebuilt(polygons: Geometries, context: _Context, faulty: Geometries, gap_width: float, notes: Notes) -> Geometries:
     """Return the polygons, the growing ones put together again from the faces between all lines around."""
     lines = np.append(shapely.boundary(context.shapes), _mouths(faulty, context.shapes, gap_width))
     found = arrange(lines)

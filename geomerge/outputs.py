@@ -258,6 +258,6 @@ def summary(results: Results) -> list[tuple[str, str]]:
         ("units after", number(len(results.new_units))),
         ("rows moved", number(sum(layer["moved"] for layer in moved.values()))),
         ("rows for review", number(sum(layer["review"] for layer in moved.values()))),
-        ("area", square_km(balance["after"])),
+        ("area", f"{square_km(balance['after'])} km²"),
         ("area balance", f"{balance['difference']:.3f} m²"),
     ]

@@ -89,9 +89,7 @@ def pieces(
         notes.settle(findings)
     road = steps(plan, codes)
     affected = touched(road, codes)
-    shapes = _sound(
-        units, codes, affected, from_metres(0.01, units.crs) if gap_width is None else gap_width, notes
-    )
+    shapes = _sound(units, codes, affected, from_metres(0.01, units.crs) if gap_width is None else gap_width, notes)
     found = [Piece(rank, old, old, shapes[rank]) for rank, old in enumerate(codes)]
     width = from_metres(0.001, units.crs) if sliver_width is None else sliver_width
     for step in road:
@@ -113,9 +111,7 @@ def unit_codes(units: gpd.GeoDataFrame, code: str) -> list[str]:
         )
     if values.isna().any():
         rows = ", ".join(map(str, values.index[values.isna()][:5]))
-        faults.append(
-            f"Column {code} of the units is empty in {values.isna().sum()} rows (row {rows}). Fill it in."
-        )
+        faults.append(f"Column {code} of the units is empty in {values.isna().sum()} rows (row {rows}). Fill it in.")
     if faults:
         raise InputError(*faults)
     return list(values)
@@ -128,9 +124,7 @@ def _require_input(units: gpd.GeoDataFrame, plan: Plan, sources: Sources) -> Non
         require_sources(units, plan, sources)
 
 
-def _sound(
-    units: gpd.GeoDataFrame, codes: Sequence[str], affected: Mask, gap_width: float, notes: Notes
-) -> Geometries:
+def _sound(units: gpd.GeoDataFrame, codes: Sequence[str], affected: Mask, gap_width: float, notes: Notes) -> Geometries:
     """Return the geometry of the units, repaired and mended where the plan changes them."""
     shapes = objects(list(units.geometry))
     require_no_measures(shapes[affected], [codes[position] for position in np.flatnonzero(affected).tolist()])

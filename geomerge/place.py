@@ -50,9 +50,9 @@ class Place:
 
     def total(self, pairs: Flags) -> Floats:
         """Return the share of each feature in the chosen pairs."""
-        return np.bincount(
-            self.pairs.feature, weights=self.pairs.share * pairs, minlength=len(self.unit)
-        ).astype(np.float64)
+        return np.bincount(self.pairs.feature, weights=self.pairs.share * pairs, minlength=len(self.unit)).astype(
+            np.float64
+        )
 
     def ranked(self, pairs: Flags) -> Ranked:
         """Return the new codes with the largest shares among the chosen pairs."""

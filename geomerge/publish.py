@@ -37,17 +37,15 @@ def staged(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
         parent.mkdir(parents=True, exist_ok=True)
         stage = Path(tempfile.mkdtemp(prefix=f".{target.name}.staging-", dir=parent))
     except OSError as error:
-        raise LayerError(
-            f"{parent} cannot be written: {error.strerror}. Choose another folder (output)."
-        ) from error
+        raise LayerError(f"{parent} cannot be written: {error.strerror}. Choose another folder (output).") from error
     try:
         stage.chmod(0o755)
         yield stage
         _swap(stage, target, previous)
     except OSError as error:
         raise LayerError(
-            f"{error.filename or target} cannot be written: {error.strerror or error}. The previous results are as they "
-            f"were. Free the disk, or choose another folder (output)."
+            f"{error.filename or target} cannot be written: {error.strerror or error}. The previous results are "
+            f"as they were. Free the disk, or choose another folder (output)."
         ) from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)

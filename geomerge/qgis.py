@@ -50,9 +50,7 @@ Role = Literal[
 # Value -> (text, colour): what is known in advance of each column that makes a legend.
 _VOCABULARIES: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "units": {name: (one.text, one.color) for name, one in CHANGES.items() if name != "abolished"},
-    "units_before": {
-        name: (one.text_before, one.color) for name, one in CHANGES.items() if name != "created"
-    },
+    "units_before": {name: (one.text_before, one.color) for name, one in CHANGES.items() if name != "created"},
     "boundary_lines": {name: (one.text, one.color) for name, one in LINES.items()},
     "findings": {name: (one.text, one.color) for name, one in SEVERITIES.items()},
 }

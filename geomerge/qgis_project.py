@@ -87,9 +87,7 @@ class ProjectLayer:
         return f"{path}{table}{kind}"
 
 
-def project(
-    title: str, layers: Sequence[ProjectLayer], *, crs: Any, extent: Sequence[float] | None = None
-) -> bytes:
+def project(title: str, layers: Sequence[ProjectLayer], *, crs: Any, extent: Sequence[float] | None = None) -> bytes:
     """Return a QGIS project (``.qgz``) with the layers in the groups Review, After and Before.
 
     Within a group the first layer is drawn on top. Before is switched off when there is anything else to see;

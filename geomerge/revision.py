@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,10 +59,10 @@ def plain(value: Any) -> Any:
     >>> plain(pd.NA), plain(float("nan")), plain(np.int64(3)), plain("0301")
     (None, None, 3, '0301')
     """
+    if isinstance(value, str | bytes | list | tuple | dict):
+        return value
     if isinstance(value, np.ndarray):
         return value.tolist()
-    if isinstance(value, list | tuple | dict | bytes | str):
-        return value
     if value is None or pd.isna(value):
         return None
     return value.item() if isinstance(value, np.generic) else value
@@ -167,3 +167,24 @@ def require_width(value: Any, width: int, column: str, name: str) -> None:
             f"{name}: {value!r} is longer than column {column} is declared, {width} characters. "
             f"Widen the column, or ask for another format (format)."
         )
+
+
+def records(features: Iterable[Any], revision: Revision) -> Iterator[dict[str, Any]]:
+    """Yield the records of a layer one by one, revised; added ones come last."""
+    cells, shapes, removed = revision.cells, revision.geometry.to_dict(), set(revision.removed)
+    likes = set(revision.added.values())
+    copied: dict[int, Any] = {}
+    for feature in features:
+        row = int(feature["id"])
+        copied |= {row: feature} if row in likes else {}
+        if row not in removed:
+            yield _record(feature, row, cells, shapes)
+    for new, like in revision.added.items():
+        yield _record(copied[like], new, cells, shapes)
+
+
+def _record(feature: Any, row: int, cells: Mapping[int, Any], shapes: Mapping[Any, Any]) -> dict[str, Any]:
+    shape = feature["geometry"]
+    if row in shapes:
+        shape = None if shapes[row] is None else shapely.geometry.mapping(shapes[row])
+    return {"type": "Feature", "geometry": shape, "properties": dict(feature["properties"]) | cells.get(row, {})}

@@ -38,11 +38,6 @@ def rewrite(source: Info, target: Path, revisions: Mapping[str, Revision], *, ch
     report
         Takes sentences on what could not be kept.
     """
-    if driver_of(source.driver) is None:
-        raise LayerError(
-            f"{source.path} is {source.driver}, which can be read, but not written again as it is. "
-            f"Ask for another format (format)."
-        )
     with layers.writable(target, changed_at), on_disk(source.path) as file:
         if source.driver == "GPKG":
             geopackage.copy_file(file, target)
@@ -53,6 +48,9 @@ def rewrite(source: Info, target: Path, revisions: Mapping[str, Revision], *, ch
             shutil.copytree(file, target, dirs_exist_ok=True)
             for layer, revision in revisions.items():
                 _replace(source, layer, target, revision)
+        elif driver_of(source.driver) is None:
+            ((layer, revision),) = revisions.items()
+            layers.stream(source, layer, target, revision)
         else:
             (revision,) = revisions.values()
             _rewrite_single(source, file, target, revision, changed_at, report)
@@ -124,7 +122,7 @@ def _replace(source: Info, layer: str, target: Path, revision: Revision) -> None
     """Write a revised layer in its own format, in the place of the one that the target holds."""
     content = _content(source, layer, revision)
     why = f"writing {source.driver} anew would straighten them"
-    layers.refuse(arrow.unusual_type(content.heads()), source.name, why)
+    arrow.refuse(arrow.unusual_type(content.heads()), source.name, why)
     options = arrow.own_options(source, content)
     if source.driver == "OpenFileGDB" and content.geometry is not None:
         options |= layers.grid(source, layer)

@@ -68,9 +68,7 @@ def check_plan(
 
 def _present(values: Mapping[str, Any] | None) -> dict[str, str]:
     """Return what is known; a table holds None or NaN where it is not."""
-    return {
-        code: str(value) for code, value in (values or {}).items() if value is not None and value == value
-    }
+    return {code: str(value) for code, value in (values or {}).items() if value is not None and value == value}
 
 
 def _repeated_units(codes: list[str]) -> Iterator[Finding]:
@@ -165,9 +163,7 @@ def _parts(day: Day) -> Iterator[Finding]:
     for event in day.events:
         unnamed = [selector for selector in event.selectors() if not selector.names_a_part]
         if unnamed and not isinstance(event, Split):
-            yield _fault(
-                "part", "The event does not say which part it is about", event.label(), f"{NAME_THE_PART}."
-            )
+            yield _fault("part", "The event does not say which part it is about", event.label(), f"{NAME_THE_PART}.")
         receiver = event.to if isinstance(event, Transfer | Correct) else None
         if receiver in event.old_codes():
             what = f"A part of {receiver} moves to {receiver} itself"
@@ -279,9 +275,7 @@ def _keys(plan: Plan, codes: Iterable[str], road: Iterable[Day]) -> Iterator[Fin
     """Find rules for keys between units where nothing moves."""
     heirs = {code: {code} for code in codes}
     for day in road:
-        heirs = {
-            old: {new for code in now for new in day.step.successors(code)} for old, now in heirs.items()
-        }
+        heirs = {old: {new for code in now for new in day.step.successors(code)} for old, now in heirs.items()}
     for rule in plan.keys:
         where = f"keys from {rule.from_} to {rule.to}"
         if rule.from_ not in heirs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os.path
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +78,7 @@ def run(
     require(results.findings)
     if dry_run:
         return Run(results, None)
-    target = Path(output) if output is not None else Path(job.file(job.output))
+    target = Path(os.path.normpath(output if output is not None else job.file(job.output)))
     with staged(target, overwrite=overwrite) as folder:
         write_outputs(folder, inputs, results)
     return Run(results, target)
@@ -113,9 +114,7 @@ def carry_out(inputs: Inputs) -> Results:
     )
     levels = {level.name: dissolve_level(new_units, level, findings=findings) for level in levels_of(job)}
     parents = [
-        (level.name, new_units.set_index(job.units.code)[level.column])
-        for level in levels_of(job)
-        if level.column
+        (level.name, new_units.set_index(job.units.code)[level.column]) for level in levels_of(job) if level.column
     ]
     balance = area_balance(cut, units.table, new_units, code=job.units.code, gap_width=job.gap_width)
     findings += [*check_balance(balance), *check_lost(cut)]
@@ -150,9 +149,7 @@ def _check_plan(units: Loaded, plan: Plan) -> list[Finding]:
     return check_plan(plan, codes, names=names, parents=parents)
 
 
-def _move(
-    loaded: Mapping[str, Loaded], cut: gpd.GeoDataFrame, plan: Plan, findings: list[Finding]
-) -> dict[str, Moved]:
+def _move(loaded: Mapping[str, Loaded], cut: gpd.GeoDataFrame, plan: Plan, findings: list[Finding]) -> dict[str, Moved]:
     """Reassign each layer; those that follow another come after it."""
     ordered = sorted(loaded.items(), key=lambda item: item[1].config.follows is not None)  # type: ignore[attr-defined]
     moved: dict[str, Moved] = {}
@@ -171,14 +168,10 @@ def _shown(items: list[tuple[str, Loaded]]) -> Iterable[tuple[str, Loaded]]:
 
 
 def _placed(finding: Finding, name: str) -> Finding:
-    return (
-        finding if finding.where == name else dataclasses.replace(finding, where=f"{name}: {finding.where}")
-    )
+    return finding if finding.where == name else dataclasses.replace(finding, where=f"{name}: {finding.where}")
 
 
-def _assign(
-    layer: Loaded, cut: gpd.GeoDataFrame, moved: Mapping[str, Moved], findings: list[Finding]
-) -> Assignment:
+def _assign(layer: Loaded, cut: gpd.GeoDataFrame, moved: Mapping[str, Moved], findings: list[Finding]) -> Assignment:
     config = layer.config
     assert isinstance(config, LayerConfig)
     if config.follows is None:

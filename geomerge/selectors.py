@@ -134,9 +134,7 @@ class Selector(Model):
         if self.former is not None:
             return f"the former {self.former} in edition {self.edition}"
         given = [(name, getattr(self, name)) for name in SELECTORS if getattr(self, name) is not None]
-        return "; ".join(
-            f"{name} {', '.join(value) if isinstance(value, tuple) else value}" for name, value in given
-        )
+        return "; ".join(f"{name} {', '.join(value) if isinstance(value, tuple) else value}" for name, value in given)
 
 
 def _faults(selector: Selector) -> list[str]:

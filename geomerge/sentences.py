@@ -88,9 +88,7 @@ def _correct(event: Correct) -> str:
     if event.to is not None:
         drawn = f"A part of {_listed(event.correct)}{_named(event)} is drawn as part of {event.to}"
     else:
-        drawn = (
-            f"{_listed(event.correct)} {'is' if len(event.correct) == 1 else 'are'} redrawn{_named(event)}"
-        )
+        drawn = f"{_listed(event.correct)} {'is' if len(event.correct) == 1 else 'are'} redrawn{_named(event)}"
     return f"{drawn}; nothing changes in law."
 
 

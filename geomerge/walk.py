@@ -65,15 +65,11 @@ def touched(road: Sequence[Step], codes: Sequence[str]) -> Mask:
         heirs = Counter(new for new, _ in step.whole.values())
         affected |= np.array([code in given for code in now], dtype=bool)
         now = [step.whole[code][0] if code is not None and code in step.whole else None for code in now]
-        affected |= np.array(
-            [code is not None and (heirs[code] > 1 or code in received) for code in now], dtype=bool
-        )
+        affected |= np.array([code is not None and (heirs[code] > 1 or code in received) for code in now], dtype=bool)
     return affected
 
 
-def walk(
-    pieces: Sequence[Piece], step: Step, sources: Sources, *, sliver_width: float, notes: Notes
-) -> list[Piece]:
+def walk(pieces: Sequence[Piece], step: Step, sources: Sources, *, sliver_width: float, notes: Notes) -> list[Piece]:
     """Return the pieces after one date: first what names a part, then what names the whole."""
     cut_off = _cut(pieces, step, sources, sliver_width, notes)
     return [piece if arrived else _as_whole(piece, step) for piece, arrived in cut_off]

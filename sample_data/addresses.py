@@ -65,9 +65,7 @@ def _streets(chosen: gpd.GeoDataFrame, rng: np.random.Generator) -> pd.DataFrame
     return pd.DataFrame(table)
 
 
-def make_addresses(
-    parcels: gpd.GeoDataFrame, at_fault: set[int], rng: np.random.Generator
-) -> gpd.GeoDataFrame:
+def make_addresses(parcels: gpd.GeoDataFrame, at_fault: set[int], rng: np.random.Generator) -> gpd.GeoDataFrame:
     """The layer `adresse`: points in sound parcels, mostly in the small ones."""
     sound = parcels[~parcels["teigid"].isin(at_fault)]
     likely = np.where(sound.area < 9_000, 1.0, 0.22)

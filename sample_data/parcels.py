@@ -146,9 +146,7 @@ def divide(districts: Districts, rng: np.random.Generator) -> tuple[Parcels, lis
     return parcels, lines
 
 
-def node(
-    districts: Districts, parcels: Parcels, lines: list[BaseGeometry]
-) -> tuple[Geometries, list[BaseGeometry]]:
+def node(districts: Districts, parcels: Parcels, lines: list[BaseGeometry]) -> tuple[Geometries, list[BaseGeometry]]:
     """Node all lines together: parcels and districts on exactly the same vertices.
 
     Each face belongs to the drawn parcel, or else to the district, that holds a point of it.

@@ -13,9 +13,7 @@ PINNED = {"OGR_CURRENT_DATE": f"{DAY}T00:00:00.000Z"}  # else GDAL stamps the ti
 SHAPEFILE_PARTS = ["shp", "shx", "dbf", "prj", "cpg"]
 
 
-def geopackage(
-    path: Path, layer: str, table: gpd.GeoDataFrame, geometry: str, fields: dict[str, str]
-) -> None:
+def geopackage(path: Path, layer: str, table: gpd.GeoDataFrame, geometry: str, fields: dict[str, str]) -> None:
     """A new GeoPackage with one layer."""
     path.unlink(missing_ok=True)
     schema = {"geometry": geometry, "properties": fields}

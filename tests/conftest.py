@@ -91,9 +91,7 @@ class SmallJob:
         names = ["Aa", "Bø", "Cå", "Dæ"]
         self.units = gpd.GeoDataFrame({"code": codes, "name": names}, geometry=squares, crs="EPSG:25833")
         corners = [shapely.box(x * 1000 + 100, 100, x * 1000 + 200, 200) for x in range(4)]
-        self.parcels = gpd.GeoDataFrame(
-            {"id": [1, 2, 3, 4], "code": codes}, geometry=corners, crs="EPSG:25833"
-        )
+        self.parcels = gpd.GeoDataFrame({"id": [1, 2, 3, 4], "code": codes}, geometry=corners, crs="EPSG:25833")
         self.plan: dict[str, Any] = {
             "title": "Two become one",
             "date": "2020-01-01",
@@ -123,9 +121,7 @@ class SmallJob:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # a table without CRS is wanted here and there
                 table.to_file(self.folder / name)
-        (self.folder / "plan.yaml").write_text(
-            yaml.safe_dump(self.plan, allow_unicode=True), encoding="utf-8"
-        )
+        (self.folder / "plan.yaml").write_text(yaml.safe_dump(self.plan, allow_unicode=True), encoding="utf-8")
         self.path.write_text(yaml.safe_dump(self.job, allow_unicode=True), encoding="utf-8")
         return self.path
 

@@ -37,8 +37,7 @@ def describe_style(layer: QgsVectorLayer) -> dict:
     described = {"renderer": renderer.type() if renderer else None, "categories": [], "labels": None}
     if described["renderer"] == "categorizedSymbol":
         described["categories"] = [
-            [category.value(), category.label(), category.symbol().color().name()]
-            for category in renderer.categories()
+            [category.value(), category.label(), category.symbol().color().name()] for category in renderer.categories()
         ]
     if layer.labelsEnabled() and layer.labeling():
         settings = layer.labeling().settings()

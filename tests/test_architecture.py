@@ -125,9 +125,7 @@ TYPES_ONLY = frozenset([("errors", "findings")])
 
 GIS_DRIVERS = frozenset(["fiona", "pyogrio"])
 PATH_MODULES = frozenset(["pathlib", "os.path", "shutil", "tempfile", "glob", "sqlite3"])
-PATH_CALLS = frozenset(
-    ["read_file", "read_parquet", "read_csv", "read_excel", "to_file", "to_parquet", "savefig"]
-)
+PATH_CALLS = frozenset(["read_file", "read_parquet", "read_csv", "read_excel", "to_file", "to_parquet", "savefig"])
 MUTABLE_CALLS = frozenset(["list", "dict", "set", "bytearray", "defaultdict", "deque", "Counter"])
 MUTABLE = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
 
@@ -258,10 +256,7 @@ def test_every_room_is_listed() -> None:
 
 
 def test_rooms_stay_small() -> None:
-    lines = {
-        str(file.relative_to(PACKAGE)): len(file.read_text(encoding="utf-8").splitlines())
-        for file in modules()
-    }
+    lines = {str(file.relative_to(PACKAGE)): len(file.read_text(encoding="utf-8").splitlines()) for file in modules()}
     assert {name: count for name, count in lines.items() if count > MODULE_LINES} == {}
 
 

@@ -129,14 +129,10 @@ def test_the_real_changes_of_norway_are_a_plan_without_faults(
     shared: Path, before: str, after: str, units: int
 ) -> None:
     codes = {
-        year: set(
-            gpd.read_file(shared / "norway" / f"kommune_{year}.geojson", ignore_geometry=True)["kommune_no"]
-        )
+        year: set(gpd.read_file(shared / "norway" / f"kommune_{year}.geojson", ignore_geometry=True)["kommune_no"])
         for year in (before, after)
     }
-    raw = json.loads((shared / "norway" / "klass_131_changes.json").read_text(encoding="utf-8"))[
-        "codeChanges"
-    ]
+    raw = json.loads((shared / "norway" / "klass_131_changes.json").read_text(encoding="utf-8"))["codeChanges"]
     table = pd.DataFrame(raw)
     table = table[table["changeOccurred"].between(f"{int(before)}-01-02", f"{after}-01-01")]
     names = {"oldCode": "old_code", "newCode": "new_code", "newName": "new_name", "changeOccurred": "date"}

@@ -35,9 +35,7 @@ def test_balance_with_land_gained_and_lost(drawn):
         sources={"s": drawn.area(2, 0, 3, 1)},
     )
     assert row[["before", "gained", "lost", "after", "difference"]].tolist() == [200, 100, 100, 200, 0]
-    assert [(f.severity, f.what) for f in check_lost(cut)] == [
-        ("should", "100.000 m² of A belong to no unit any more")
-    ]
+    assert [(f.severity, f.what) for f in check_lost(cut)] == [("should", "100.000 m² of A belong to no unit any more")]
 
 
 def test_no_land_lost(drawn):

@@ -65,9 +65,7 @@ def test_tolerance_grows_with_the_coordinates():
     assert tolerance_of(objects([None])) == 0
 
 
-@pytest.mark.parametrize(
-    ("gap_width", "found"), [(0.0, False), (0.004, False), (0.006, True), (1.0, True)], ids=str
-)
+@pytest.mark.parametrize(("gap_width", "found"), [(0.0, False), (0.004, False), (0.006, True), (1.0, True)], ids=str)
 def test_a_gap_is_a_fault_up_to_the_gap_width(gap_width, found):
     """Below the width it is a fault, above it passes; the wide tolerance does not hide the narrow gap."""
     dented = shapely.Polygon([(1, 0), (2, 0), (2, 3), (1, 3), (1, 2), (1.005, 1.5), (1, 1)])

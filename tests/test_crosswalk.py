@@ -59,9 +59,7 @@ def test_a_correction_is_no_change_of_codes() -> None:
 
 def test_created_land_has_no_row_and_abolished_land_no_successor() -> None:
     found = crosswalk(
-        pieces(
-            (None, "9", "created", "create", 1), ("1", None, "part", "abolish", 1), ("1", "2", "part", "", 3)
-        )
+        pieces((None, "9", "created", "create", 1), ("1", None, "part", "abolish", 1), ("1", "2", "part", "", 3))
     )
     assert found["old_code"].tolist() == ["1", "1"]
     assert found["new_code"].isna().tolist() == [False, True]
@@ -80,15 +78,9 @@ def test_no_pieces_give_no_rows() -> None:
     assert len(found) == 0
 
 
-@given(
-    st.lists(
-        st.tuples(st.sampled_from("123"), st.sampled_from("789"), st.integers(1, 9)), min_size=1, max_size=12
-    )
-)
+@given(st.lists(st.tuples(st.sampled_from("123"), st.sampled_from("789"), st.integers(1, 9)), min_size=1, max_size=12))
 def test_shares_add_up_and_the_order_of_pieces_never_matters(drawn: list[tuple[str, str, int]]) -> None:
     given_rows: list[Row] = [(old, new, "part", "", width) for old, new, width in drawn]
     found = crosswalk(pieces(*given_rows))
-    assert found.groupby("old_code")["share"].sum().tolist() == pytest.approx(
-        [1] * found["old_code"].nunique()
-    )
+    assert found.groupby("old_code")["share"].sum().tolist() == pytest.approx([1] * found["old_code"].nunique())
     pd.testing.assert_frame_equal(found, crosswalk(pieces(*given_rows[::-1])))

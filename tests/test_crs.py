@@ -81,17 +81,13 @@ class TestWayBack:
     def test_known_corners_come_back_as_they_were(self):
         original = table(4326).geometry
         there = original.to_crs(self.working)
-        back = back_to_source(
-            there.to_numpy(), there.to_numpy(), original.to_numpy(), self.working, self.source
-        )
+        back = back_to_source(there.to_numpy(), there.to_numpy(), original.to_numpy(), self.working, self.source)
         assert back[0].wkb == original[0].wkb
 
     def test_new_corners_are_transformed(self):
         original = table(4326).geometry
         there = original.to_crs(self.working)
-        half = shapely.intersection(
-            there.to_numpy(), shapely.box(0, 0, 1e9, there.total_bounds[[1, 3]].mean())
-        )
+        half = shapely.intersection(there.to_numpy(), shapely.box(0, 0, 1e9, there.total_bounds[[1, 3]].mean()))
         back = back_to_source(half, there.to_numpy(), original.to_numpy(), self.working, self.source)
         corners = shapely.get_coordinates(back)
         assert {(10.0, 60.0), (11.0, 60.0)} <= set(map(tuple, corners.tolist()))

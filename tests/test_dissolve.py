@@ -253,9 +253,7 @@ def test_a_parent_without_a_name_is_found(drawn):
     units = drawn("AB", county=["1", "2"], county_name=["One", "Two"])
     new, found = made(drawn, units, {"reparent": "A", "parent": "9"}, levels=[COUNTY])
     assert new.county_name.isna().tolist() == [True, False]
-    assert [str(finding) for finding in found] == [
-        "The county 9 has no name (plan). Add it to parents of the plan."
-    ]
+    assert [str(finding) for finding in found] == ["The county 9 has no name (plan). Add it to parents of the plan."]
 
 
 def test_labels_of_units_that_do_not_change_are_left(drawn):
@@ -291,9 +289,7 @@ class TestLevels:
 
     def test_faulty_and_missing_polygons(self, drawn):
         bowtie = shapely.Polygon([(0, 0), (10, 10), (10, 0), (0, 10)])
-        units = drawn("ABC", county=["1", "1", "2"]).set_geometry(
-            [bowtie, drawn.box(1, 0, 2, 1), None], crs=drawn.crs
-        )
+        units = drawn("ABC", county=["1", "1", "2"]).set_geometry([bowtie, drawn.box(1, 0, 2, 1), None], crs=drawn.crs)
         counties = dissolve_level(units, Level("county", "county"), findings=[])
         assert counties.code.tolist() == ["1"]
         assert counties.geometry[0].is_valid

@@ -118,8 +118,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_lines(tmp_path: Path) -> No
         ),
         (
             b"title: a\x00b\n",
-            "plan.yaml: unacceptable character #x0000: special characters are not allowed. "
-            "Correct the YAML there.",
+            "plan.yaml: unacceptable character #x0000: special characters are not allowed. Correct the YAML there.",
         ),
     ],
 )
@@ -135,9 +134,7 @@ def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
 
 def test_values_left_empty_are_no_values(tmp_path: Path) -> None:
     file = tmp_path / "plan.yaml"
-    file.write_text(
-        "date: 2017-01-01\nevents:\n  - {abolish: 1, note: null}\n  - {renumber: 2, to: 3, name: ~}\n"
-    )
+    file.write_text("date: 2017-01-01\nevents:\n  - {abolish: 1, note: null}\n  - {renumber: 2, to: 3, name: ~}\n")
     assert [getattr(event, "name", event.note) for event in load(file, Plan).events] == [None, None]
 
 

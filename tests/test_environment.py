@@ -88,9 +88,7 @@ def test_constraints_are_plain_pins_each_named_once() -> None:
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize(
-    "file", ["pyproject.toml", "constraints.txt", "environment.yml", "Makefile", ".ci/run"]
-)
+@pytest.mark.parametrize("file", ["pyproject.toml", "constraints.txt", "environment.yml", "Makefile", ".ci/run"])
 def test_no_file_names_a_host(file: str) -> None:
     text = (ROOT / file).read_text(encoding="utf-8")
     assert re.findall(r".*://.*|.*\bindex-url\b.*|.*\bfind-links\b.*", text) == []

@@ -133,10 +133,11 @@ def test_a_failure_leaves_what_was_there(source: Path, tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, limits[1]))
     try:
-        with pytest.raises(LayerError, match=r"b\.gpkg"):
+        with pytest.raises(LayerError) as raised:
             export(big, target)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert str(raised.value).startswith(f"{target} cannot be written")
     assert target.read_bytes() == before
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.gpkg", "b.gpkg"]
 

@@ -36,10 +36,7 @@ def told(table: pd.DataFrame, lead: Assignment = PARCELS, **options: Any) -> lis
     assert len(found.updated) + len(found.review) == len(table)
     whole = pd.concat([found.updated, found.review]).astype({"new_code": object})
     whole = whole.loc[table.index] if table.index.is_unique else whole
-    return [
-        (None if pd.isna(row.new_code) else row.new_code, row.method, row.reason)
-        for row in whole.itertuples()
-    ]
+    return [(None if pd.isna(row.new_code) else row.new_code, row.method, row.reason) for row in whole.itertuples()]
 
 
 def test_rows_follow_their_features() -> None:
@@ -139,9 +136,7 @@ def test_no_rows_and_no_features() -> None:
 
 
 def test_text_does_not_refer_to_numbers() -> None:
-    with pytest.raises(
-        InputError, match="Column parcel of the rows holds text, but the key it refers to holds num"
-    ):
+    with pytest.raises(InputError, match="Column parcel of the rows holds text, but the key it refers to holds num"):
         told(rows("7"))
 
 

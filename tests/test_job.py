@@ -88,14 +88,12 @@ def test_all_faults_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
         """,
     )
     assert found == [
-        "job.yaml line 1: crs: areas cannot be measured in EPSG:4326; name a projected "
-        "CRS, such as EPSG:25832.",
+        "job.yaml line 1: crs: areas cannot be measured in EPSG:4326; name a projected CRS, such as EPSG:25832.",
         "job.yaml line 1: plan: is missing.",
         "job.yaml line 2: units > code: is missing.",
         "job.yaml line 3: units > path: is empty.",
         "job.yaml line 4: units > code_width: is no whole number.",
-        "job.yaml line 5: units > encoding: latin-17 is no known encoding; write it like "
-        "UTF-8 or ISO-8859-1.",
+        "job.yaml line 5: units > encoding: latin-17 is no known encoding; write it like UTF-8 or ISO-8859-1.",
         "job.yaml line 6: units > crs: EPSG:1 is no CRS that PROJ knows; write it like EPSG:25832.",
         "job.yaml line 7: units > attributes > people: must be 'sum', 'mean' or 'join', "
         "or must be names with values (name: value).",
@@ -126,9 +124,7 @@ def test_all_faults_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_layers_have_names_of_their_own_and_follow_what_is_there(
-    tmp_path: Path, layers: str, fault: str
-) -> None:
+def test_layers_have_names_of_their_own_and_follow_what_is_there(tmp_path: Path, layers: str, fault: str) -> None:
     assert faults(tmp_path, f"{SMALLEST}layers:\n{layers}") == [fault]
 
 

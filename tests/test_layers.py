@@ -24,7 +24,7 @@ import pyogrio
 import pytest
 import shapely
 
-from geomerge import layers, rewrite
+from geomerge import geojson, layers, rewrite
 from geomerge.errors import LayerError
 from geomerge.layers import Revision
 
@@ -457,14 +457,33 @@ def test_a_table_without_geometry_is_written_and_read(tmp_path: Path) -> None:
         assert after["kode"].isna().tolist() == [False, True]
 
 
+def test_other_formats_go_feature_by_feature_with_their_schema(tmp_path: Path) -> None:
+    fiona = pytest.importorskip("fiona")
+    schema = {"geometry": "Polygon", "properties": {"kode": "str:4", "navn": "str:12", "antall": "int32"}}
+    source, target = tmp_path / "a.tab", tmp_path / "out" / "a.tab"
+    squares = [shapely.geometry.mapping(shapely.box(x * 100, 0, x * 100 + 100, 100)) for x in range(3)]
+    with fiona.open(source, "w", driver="MapInfo File", schema=schema, crs="EPSG:25833") as out:
+        out.writerecords(
+            {"geometry": square, "properties": {"kode": f"070{at}", "navn": "Ærø", "antall": at}}
+            for at, square in enumerate(squares)
+        )
+    before = layers.read(source)
+    first, second, third = before.index
+    send(source, target, Revision({"kode": pd.Series(["0710"], index=[first])}, removed=(second,), added={99: third}))
+    with fiona.open(target) as new, fiona.open(source) as old:
+        assert new.schema == old.schema
+        assert [row["properties"]["kode"] for row in new] == ["0710", "0702", "0702"]
+        assert [row["properties"]["navn"] for row in new] == ["Ærø"] * 3
+    assert layers.read(target).geometry.area.sum() == pytest.approx(30000)
+    convert(source, tmp_path / "a.gpkg")
+    assert len(layers.read(tmp_path / "a.gpkg")) == 3
+
+
 def test_a_format_that_cannot_be_written_again_is_said(tmp_path: Path) -> None:
-    pyogrio.write_dataframe(
-        sample_table(CASES[0])[["kode", "geometry"]].iloc[:2], tmp_path / "a.tab", driver="MapInfo File"
-    )
-    with pytest.raises(LayerError, match="is MapInfo File, which can be read, but not written again"):
-        send(tmp_path / "a.tab", tmp_path / "out" / "a.tab", Revision())
-    convert(tmp_path / "a.tab", tmp_path / "a.gpkg")
-    assert len(layers.read(tmp_path / "a.gpkg")) == 2
+    source = tmp_path / "a.csvt.kml"
+    pyogrio.write_dataframe(sample_table(CASES[3])[["kode", "geometry"]].iloc[:2], source, driver="KML")
+    with pytest.raises(LayerError, match="cannot be written again as it is"):
+        send(source, tmp_path / "out" / "a.kml", Revision())
 
 
 # ---- what is missing
@@ -511,10 +530,11 @@ def test_everything_works_without_fiona(tmp_path: Path) -> None:
         sys.modules["fiona"] = None
         from pathlib import Path
         import pandas as pd
-        from geomerge import layers, rewrite
+        from geomerge import geojson, layers, rewrite
         info = layers.describe({str(source_file(CASES[4], tmp_path))!r})
         revision = layers.Revision({{"kode": pd.Series(["0999"], index=[0])}})
-        rewrite.rewrite(info, Path({str(tmp_path / "new.shp")!r}), {{"": revision}}, changed_at="2020-01-01", report=print)
+        target = Path({str(tmp_path / "new.shp")!r})
+        rewrite.rewrite(info, target, {{"": revision}}, changed_at="2020-01-01", report=print)
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True)
     assert layers.read(tmp_path / "new.shp")["kode"].iloc[0] == "0999"
@@ -874,3 +894,27 @@ def test_a_zipped_shapefile_is_written_again(tmp_path: Path) -> None:
     send(name, tmp_path / "out" / "kommuner.shp", Revision({"kode": pd.Series(["0999"], index=[0])}))  # type: ignore[arg-type]
     assert (tmp_path / "out" / "kommuner.shp").read_bytes() == source.read_bytes()
     assert layers.read(tmp_path / "out" / "kommuner.shp")["kode"].iloc[0] == "0999"
+
+
+def test_a_zipped_table_is_read_and_what_is_not_there_is_said(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+        archive.writestr("in/register.csv", "kode;a\n0301;1\n")
+    name = f"zip://{tmp_path}/z.zip!in/register.csv"
+    assert layers.read(name)["kode"].tolist() == ["0301"]
+    with pytest.raises(LayerError, match=r"holds no nei\.csv\. It holds in/register\.csv\."):
+        layers.read(f"zip://{tmp_path}/z.zip!nei.csv")
+
+
+def test_geojson_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    text = '{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"a":"\xe6"},"geometry":null}]}'
+    (tmp_path / "a.geojson").write_text(text, encoding="iso-8859-1")
+    info = layers.Info(str(tmp_path / "a.geojson"), "a", "GeoJSON", None, None, None, {"a": "str"}, 1)
+    with pytest.raises(LayerError, match="is not UTF-8"):
+        geojson.rewrite(Path(info.path), tmp_path / "b.geojson", Revision(), [0])
+
+
+def test_inputs_stay_as_they_are_when_they_are_read(shared: Path, tmp_path: Path) -> None:
+    archive, _, inner = denmark(shared).removeprefix("zip://").partition("!")
+    (tmp_path / "a.gml").write_bytes(zipfile.ZipFile(archive).read(inner))
+    layers.read(tmp_path / "a.gml", "Jordstykke")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.gml"]

@@ -20,10 +20,7 @@ LEFT, RIGHT = box(0, 0, 4, 4), box(4, 0, 8, 4)
 def shares(feature: Any, *polygons: Any) -> dict[int, float]:
     found = locate(np.array([feature], dtype=object), np.array(polygons or (LEFT, RIGHT), dtype=object))
     assert (found.feature == 0).all()
-    return {
-        int(polygon): round(float(share), 9)
-        for polygon, share in zip(found.polygon, found.share, strict=True)
-    }
+    return {int(polygon): round(float(share), 9) for polygon, share in zip(found.polygon, found.share, strict=True)}
 
 
 @pytest.mark.parametrize(

@@ -104,9 +104,7 @@ def test_a_label_that_does_not_fit_is_left_out(reform: Tables) -> None:
 
 
 def test_labels_do_not_overlap_with_many_units() -> None:
-    boxes = [
-        box(x, y, x + 1_000, y + 1_000) for x in range(0, 19_000, 1_000) for y in range(0, 19_000, 1_000)
-    ]
+    boxes = [box(x, y, x + 1_000, y + 1_000) for x in range(0, 19_000, 1_000) for y in range(0, 19_000, 1_000)]
     units = table([(f"{i:04}", f"Unit {i}", "renumbered", one) for i, one in enumerate(boxes)])
     figure = change_map(units, units, table([]).assign(status=""), size=(11, 7))
     figure.draw_without_rendering()
@@ -244,7 +242,5 @@ def test_a_map_needs_one_projected_crs(reform: Tables) -> None:
 def test_a_nation_is_drawn_in_full(shared: Path) -> None:
     units = gpd.read_file(shared / "norway" / "kommune_2016.geojson").to_crs(25833)
     units = units.rename(columns={"kommune_no": "code", "kommune_name": "name"}).assign(change="renumbered")
-    lines = gpd.GeoDataFrame(
-        {"status": "kept"}, geometry=units.boundary.to_numpy(), crs=units.crs, index=units.index
-    )
+    lines = gpd.GeoDataFrame({"status": "kept"}, geometry=units.boundary.to_numpy(), crs=units.crs, index=units.index)
     assert len(figure_svg(change_map(units, units, lines))) < 2_500_000

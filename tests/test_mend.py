@@ -92,9 +92,7 @@ def test_a_wider_overlap_blocks():
     _, found = mended(shapes, "A")
     assert ("must", "overlap") in checks(found)
     text = next(str(finding) for finding in found if finding.blocks)
-    assert text.startswith(
-        "A and B overlap by 10.000 m² at 10.500 5.000, wider than the gap width 0.01 (units)."
-    )
+    assert text.startswith("A and B overlap by 10.000 m² at 10.500 5.000, wider than the gap width 0.01 (units).")
 
 
 def test_an_overlap_of_others_does_not_block():

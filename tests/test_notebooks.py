@@ -61,18 +61,14 @@ def printed(notebook: nbformat.NotebookNode, name: str) -> str:
 
 
 def figures(notebook: nbformat.NotebookNode) -> int:
-    return sum(
-        "image/png" in output.get("data", {}) for each in code_cells(notebook) for output in each.outputs
-    )
+    return sum("image/png" in output.get("data", {}) for each in code_cells(notebook) for output in each.outputs)
 
 
 @pytest.fixture
 def execute(tmp_path: Path) -> Execute:
     """Run a notebook, its parameters replaced as papermill does, and checks; warnings are errors."""
 
-    def run(
-        stem: str, *, folder: Path | None = None, checks: str = "", **parameters: object
-    ) -> nbformat.NotebookNode:
+    def run(stem: str, *, folder: Path | None = None, checks: str = "", **parameters: object) -> nbformat.NotebookNode:
         notebook = nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", as_version=4)
         given = {"output": str(tmp_path / "results"), **parameters}
         after = next(i for i, each in enumerate(notebook.cells) if each.id == "parameters") + 1
@@ -119,9 +115,7 @@ def squares(tmp_path: Path) -> Path:
         ],
     }
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan), encoding="utf-8")
-    corners = [
-        shapely.box(x * 1000 + 650 + dx, 100, x * 1000 + 850 + dx, 300) for x in range(4) for dx in (-400, 0)
-    ]
+    corners = [shapely.box(x * 1000 + 650 + dx, 100, x * 1000 + 850 + dx, 300) for x in range(4) for dx in (-400, 0)]
     parcels = gpd.GeoDataFrame(
         {"id": range(8), "unit": [code for code in units["nr"] for _ in range(2)]},
         geometry=corners, crs="EPSG:25833",
@@ -169,9 +163,7 @@ class TestStored:
         units = gpd.read_file(sample / "units_2016.gpkg", layer="kommuner", ignore_geometry=True)
         words = {*units["kommunenummer"], *units["kommunenavn"], *units.columns, "0710", "sample_data"}
         later = code_cells(nbformat.read(file, as_version=4))[1:]
-        found = {
-            word for each in later for word in words if re.search(rf"\b{re.escape(word)}\b", each.source)
-        }
+        found = {word for each in later for word in words if re.search(rf"\b{re.escape(word)}\b", each.source)}
         assert found == set()
 
     def test_links_lead_somewhere(self, file: Path) -> None:
@@ -216,9 +208,7 @@ def test_reassign_on_the_sample(execute: Execute) -> None:
 
 @pytest.mark.slow
 def test_export_on_the_sample(execute: Execute) -> None:
-    done = execute(
-        "04_export", checks="assert (outputs['sha256'] == outputs['now']).all()\nassert len(written) == 3"
-    )
+    done = execute("04_export", checks="assert (outputs['sha256'] == outputs['now']).all()\nassert len(written) == 3")
     assert "The same bytes." in printed(done, "again")
     assert "Review: parcels" in printed(done, "qgis")
     assert figures(done) == 1
@@ -267,9 +257,7 @@ def test_export_on_other_data(execute: Execute, squares: Path) -> None:
         "layers": [{"name": "parcels", "path": "parcels.gpkg", "code": "unit", "id": "id"}],
     }
     (squares / "job.yaml").write_text(yaml.safe_dump(job), encoding="utf-8")
-    execute(
-        "04_export", job_path=str(squares / "job.yaml"), layer_name=None, checks="assert len(written) == 3"
-    )
+    execute("04_export", job_path=str(squares / "job.yaml"), layer_name=None, checks="assert len(written) == 3")
 
 
 @pytest.mark.slow

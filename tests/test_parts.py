@@ -58,13 +58,9 @@ CORRECT = "Correct the selector or the layer it refers to."
 
 def test_an_edition_is_looked_up_by_new_then_by_old_code(drawn):
     sources = files(drawn, e=["XXB"])
-    assert claimed(sources, edition="e", new="B")[1] == [
-        "The part named does not lie in A (the event). " + PLACE
-    ]
+    assert claimed(sources, edition="e", new="B")[1] == ["The part named does not lie in A (the event). " + PLACE]
     assert claimed(files(drawn, e=["AB"]), edition="e", new="N", unit_there="B")[0].area.area == 100
-    assert claimed(sources, edition="e", new="N", unit_there="M")[1] == [
-        "e has no unit N or M (the event). " + CORRECT
-    ]
+    assert claimed(sources, edition="e", new="N", unit_there="M")[1] == ["e has no unit N or M (the event). " + CORRECT]
 
 
 PLACE = "Correct the unit or the part; check its CRS."
@@ -86,9 +82,7 @@ def test_outside_of_an_edition(drawn):
 
 def test_all_of_the_unit(drawn):
     _, said = claimed(files(drawn, s=["XXX"]), area="s")
-    assert said == [
-        "The part named is all of A (the event). Name the unit as a whole (merge, renumber) instead."
-    ]
+    assert said == ["The part named is all of A (the event). Name the unit as a whole (merge, renumber) instead."]
 
 
 def test_districts_of_a_unit(drawn):

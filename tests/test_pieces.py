@@ -99,9 +99,7 @@ class TestWhole:
 class TestParts:
     def test_by_area(self, drawn):
         strip = drawn.area(1, 0, 2, 2)
-        cut, new, _ = drawn.change(
-            drawn("AAB", "AAB"), {"transfer": "A", "to": "B", "area": "s"}, sources={"s": strip}
-        )
+        cut, new, _ = drawn.change(drawn("AAB", "AAB"), {"transfer": "A", "to": "B", "area": "s"}, sources={"s": strip})
         assert rows(cut) == [("A", "A", "part", 2), ("A", "B", "part", 2), ("B", "B", "whole", 2)]
         assert list(cut.event) == ["", "transfer A > B", ""]
         assert new.geometry["B"].equals(drawn.box(1, 0, 3, 2))
@@ -113,9 +111,7 @@ class TestParts:
     )
     def test_by_line(self, drawn, way, left):
         line = drawn.line((1, -1), (1, 3))
-        cut, _, _ = drawn.change(
-            drawn("AAAB"), {"transfer": "A", "to": "B", "line": "l", **way}, sources={"l": line}
-        )
+        cut, _, _ = drawn.change(drawn("AAAB"), {"transfer": "A", "to": "B", "line": "l", **way}, sources={"l": line})
         moved = drawn.box(0, 0, 1, 1) if left else drawn.box(1, 0, 3, 1)
         assert cut.geometry[1].equals(moved)
 
@@ -240,9 +236,7 @@ def shifted(table: gpd.GeoDataFrame, dy: float) -> gpd.GeoDataFrame:
 
 class TestFreeLand:
     def test_create(self, drawn):
-        cut, new, _ = drawn.change(
-            drawn("A B"), {"create": "X", "area": "s"}, sources={"s": drawn.area(1, 0, 2, 1)}
-        )
+        cut, new, _ = drawn.change(drawn("A B"), {"create": "X", "area": "s"}, sources={"s": drawn.area(1, 0, 2, 1)})
         assert rows(cut) == [("A", "A", "whole", 1), ("B", "B", "whole", 1), ("", "X", "created", 1)]
         assert new.change["X"] == "created"
 
@@ -287,9 +281,7 @@ class TestCorrections:
 
     def test_by_edition_also_towards_land_of_no_unit(self, drawn):
         units, edition = drawn("AAB ", "CCC "), drawn("ABBB", "CC  ")
-        cut, new, _ = drawn.change(
-            units, {"correct": ["A", "B", "C"], "edition": "e"}, sources={"e": edition}
-        )
+        cut, new, _ = drawn.change(units, {"correct": ["A", "B", "C"], "edition": "e"}, sources={"e": edition})
         assert rows(cut) == [
             ("A", "A", "whole", 1),
             ("A", "B", "correction", 1),
@@ -298,9 +290,7 @@ class TestCorrections:
             ("C", "", "correction", 1),
             ("", "B", "correction", 1),
         ]
-        assert all(
-            new.geometry[code].equals(shape) for code, shape in zip("ABC", edition.geometry, strict=True)
-        )
+        assert all(new.geometry[code].equals(shape) for code, shape in zip("ABC", edition.geometry, strict=True))
 
     def test_units_named_that_are_drawn_the_same_are_left(self, drawn):
         units = drawn("AAB", "CCC")
@@ -367,8 +357,7 @@ class TestDates:
             "u": drawn.area(0, 1, 1, 1.5),
         }
         tables = [
-            pieces(units, drawn.plan(*order, sources=sources), findings=[])
-            for order in itertools.permutations(events)
+            pieces(units, drawn.plan(*order, sources=sources), findings=[]) for order in itertools.permutations(events)
         ]
         first = tables[0].to_wkb()
         for table in tables[1:]:
@@ -701,9 +690,7 @@ class TestFaultyUnits:
     def test_a_unit_without_geometry(self, drawn):
         for nothing in (None, shapely.Polygon()):
             units = drawn("ABC").set_geometry([nothing, *drawn("ABC").geometry[1:]], crs=drawn.crs)
-            cut, new, found = drawn.change(
-                units, {"merge": ["B", "C"], "into": "X"}, {"renumber": "A", "to": "Y"}
-            )
+            cut, new, found = drawn.change(units, {"merge": ["B", "C"], "into": "X"}, {"renumber": "A", "to": "Y"})
             assert list(cut.new_code) == ["Y", "X", "X"]
             assert checks(found) == {("should", "no geometry")}
             assert new.geometry["Y"] is nothing or new.geometry["Y"].is_empty

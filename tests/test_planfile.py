@@ -226,19 +226,13 @@ def test_a_header_with_faults(tmp_path: Path) -> None:
 
 
 def test_headers_may_be_written_in_capitals_and_rows_may_be_short(tmp_path: Path) -> None:
-    (tmp_path / "plan.csv").write_text(
-        "\ufeffDate, Event ,UNIT,to\n\n2020-01-01,abolish,0706\n", encoding="utf-8"
-    )
+    (tmp_path / "plan.csv").write_text("\ufeffDate, Event ,UNIT,to\n\n2020-01-01,abolish,0706\n", encoding="utf-8")
     assert [event.label() for event in read_plan(tmp_path / "plan.csv").events] == ["abolish 0706"]
 
 
 def test_a_table_that_is_not_utf8_names_the_line(tmp_path: Path) -> None:
-    (tmp_path / "plan.csv").write_bytes(
-        "date,event,unit,name\n2020-01-01,rename,1,Tønsberg\n".encode("cp1252")
-    )
-    assert faults(tmp_path / "plan.csv") == [
-        "plan.csv line 2: byte 0xF8 is not UTF-8. Save the file as UTF-8."
-    ]
+    (tmp_path / "plan.csv").write_bytes("date,event,unit,name\n2020-01-01,rename,1,Tønsberg\n".encode("cp1252"))
+    assert faults(tmp_path / "plan.csv") == ["plan.csv line 2: byte 0xF8 is not UTF-8. Save the file as UTF-8."]
 
 
 @pytest.mark.parametrize("name", ["none.csv", "none.yaml", "none.yml", "none.xlsx"])
@@ -256,12 +250,8 @@ def test_a_folder_in_place_of_a_file(tmp_path: Path, name: str) -> None:
 
 def test_what_is_no_plan(tmp_path: Path) -> None:
     (tmp_path / "plan.xlsx").write_text("no workbook")
-    assert faults(tmp_path / "plan.xlsx") == [
-        "plan.xlsx is no XLSX file. Save it as an Excel workbook (.xlsx)."
-    ]
-    assert faults(tmp_path / "plan.shp") == [
-        "plan.shp is no plan. A plan is a YAML (.yaml), CSV or XLSX file."
-    ]
+    assert faults(tmp_path / "plan.xlsx") == ["plan.xlsx is no XLSX file. Save it as an Excel workbook (.xlsx)."]
+    assert faults(tmp_path / "plan.shp") == ["plan.shp is no plan. A plan is a YAML (.yaml), CSV or XLSX file."]
     openpyxl.Workbook().save(tmp_path / "empty.xlsx")
     assert faults(tmp_path / "empty.xlsx") == ["empty.xlsx is empty."]
 

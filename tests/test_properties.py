@@ -37,9 +37,7 @@ def drawings(draw):
 
     def place(corners):
         x, y = corners.T
-        return (
-            np.column_stack([x + 0.37 * y, y - 0.21 * x]) * 97.31 + [6e5, 7e6] if sheared else corners * 100
-        )
+        return np.column_stack([x + 0.37 * y, y - 0.21 * x]) * 97.31 + [6e5, 7e6] if sheared else corners * 100
 
     codes = sorted(shapes)
     joined = [shapely.transform(shapely.coverage_union_all(shapes[code]), place) for code in codes]
@@ -52,10 +50,7 @@ def reforms(draw):
     units = draw(drawings())
     codes = list(units.code)
     events, sources = [], {}
-    fates = {
-        code: draw(st.sampled_from(["stay", "stay", "merge", "renumber", "split", "transfer"]))
-        for code in codes
-    }
+    fates = {code: draw(st.sampled_from(["stay", "stay", "merge", "renumber", "split", "transfer"])) for code in codes}
     merging = [code for code in codes if fates[code] == "merge"]
     if len(merging) > 1:
         events.append({"merge": merging, "into": draw(st.sampled_from(["M", merging[0]]))})

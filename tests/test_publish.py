@@ -35,9 +35,14 @@ def test_failure_leaves_the_previous(tmp_path: Path, failure: BaseException) -> 
     with staged(tmp_path / "out") as folder:
         fill(folder, "old")
     wanted = LayerError if isinstance(failure, OSError) else failure
-    with pytest.raises(wanted), staged(tmp_path / "out") as folder:  # type: ignore[arg-type]
-        fill(folder, "half")
-        raise failure
+
+    def fail() -> None:
+        with staged(tmp_path / "out") as folder:
+            fill(folder, "half")
+            raise failure
+
+    with pytest.raises(wanted):  # type: ignore[arg-type]
+        fail()
     assert (tmp_path / "out" / MANIFEST).read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 

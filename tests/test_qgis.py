@@ -59,9 +59,7 @@ def test_names_with_marks_and_letters_of_any_kind_stay_as_they_are() -> None:
     root = opened(a_project(AWKWARD))
     assert root.findtext("title") == AWKWARD
     assert {layer.findtext("layername") for layer in root.iter("maplayer")} == {AWKWARD}
-    assert f"./review.gpkg|layername={AWKWARD}" in {
-        layer.findtext("datasource") for layer in root.iter("maplayer")
-    }
+    assert f"./review.gpkg|layername={AWKWARD}" in {layer.findtext("datasource") for layer in root.iter("maplayer")}
 
 
 def test_characters_that_xml_forbids_are_left_out() -> None:
@@ -96,9 +94,7 @@ def test_a_layer_of_several_kinds_of_geometry_is_shown_by_kind() -> None:
     kinds = qgis.geometries(["Point", "MultiLineString", None])
     assert kinds == ("line", "point")
     styles = [style_for("review", geometry=kind, values=REASONS) for kind in kinds]
-    sources = [
-        ProjectLayer("review", "R", "review.gpkg", style, table="r", mixed=True).source for style in styles
-    ]
+    sources = [ProjectLayer("review", "R", "review.gpkg", style, table="r", mixed=True).source for style in styles]
     assert sources[0] == "./review.gpkg|layername=r|geometrytype=LineString"
     assert sources[1] == "./review.gpkg|layername=r|geometrytype=Point"
 
@@ -137,9 +133,7 @@ def plain(element: ET.Element) -> str:
 
 def test_style_in_project_is_the_style_of_the_qml() -> None:
     style = style_for("units")
-    layer = opened(a_project()).find(
-        ".//maplayer[layername='Units'][datasource='./boundaries.gpkg|layername=units']"
-    )
+    layer = opened(a_project()).find(".//maplayer[layername='Units'][datasource='./boundaries.gpkg|layername=units']")
     qml = ET.fromstring(qgis.qml(style))
     assert layer is not None
     for tag in ("renderer-v2", "labeling", "layerOpacity"):
@@ -249,9 +243,7 @@ def a_map() -> dict[str, gpd.GeoDataFrame]:
         ),
         "county": gpd.GeoDataFrame({"code": ["07"]}, geometry=[shapely.box(*EXTENT)], crs=crs),
         "review": gpd.GeoDataFrame({"reason": [*REASONS, REASONS[0]]}, geometry=mixed, crs=crs),
-        "findings": gpd.GeoDataFrame(
-            {"severity": ["must", "should"]}, geometry=[points[1], points[11]], crs=crs
-        ),
+        "findings": gpd.GeoDataFrame({"severity": ["must", "should"]}, geometry=[points[1], points[11]], crs=crs),
         "inserted_corners": gpd.GeoDataFrame(
             {"number": [1, 2]}, geometry=shapely.points(shapely.get_coordinates(new)), crs=crs
         ),
@@ -304,9 +296,7 @@ def project_layers(styles: dict[str, LayerStyle]) -> list[ProjectLayer]:
         "units_before": ("before", "Units before"),
     }
     rest = [
-        ProjectLayer(
-            cast(qgis.Group, group), name, "boundaries.gpkg", styles[table], table, visible=table != "pieces"
-        )
+        ProjectLayer(cast(qgis.Group, group), name, "boundaries.gpkg", styles[table], table, visible=table != "pieces")
         for table, (group, name) in places.items()
     ]
     files = [
@@ -328,9 +318,7 @@ def seen(qgis_python: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     pyogrio.write_dataframe(crosswalk, folder / "boundaries.gpkg", layer="crosswalk")
     write_styles(folder / "boundaries.gpkg", styles)
     (folder / "layers").mkdir()
-    parcels = a_map()["units"].assign(geometry=lambda units: units.representative_point())[
-        ["code", "geometry"]
-    ]
+    parcels = a_map()["units"].assign(geometry=lambda units: units.representative_point())[["code", "geometry"]]
     for name in ("parcels.geojson", "parcels.shp", "parcels.fgb"):
         parcels.to_file(folder / "layers" / name)
     title = f"Reform {AWKWARD}"

@@ -46,9 +46,7 @@ class Reform:
 
 
 def carried_out(before, after, changes, expected, **given) -> Reform:
-    plan = plan_from_changes(changes, edition="after", **given).model_copy(
-        update={"sources": {"after": after}}
-    )
+    plan = plan_from_changes(changes, edition="after", **given).model_copy(update={"sources": {"after": after}})
     found: list[Finding] = []
     cut = pieces(before, plan, findings=found)
     policies = {"population": "sum"} if "population" in before.columns else {}

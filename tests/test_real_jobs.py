@@ -21,9 +21,7 @@ from geomerge.run import Run, run
 
 def write(folder: Path, job: dict[str, Any], plan: dict[str, Any]) -> Path:
     (folder / "plan.yaml").write_text(yaml.safe_dump(plan, allow_unicode=True), encoding="utf-8")
-    (folder / "job.yaml").write_text(
-        yaml.safe_dump({"plan": "plan.yaml", **job}, allow_unicode=True), encoding="utf-8"
-    )
+    (folder / "job.yaml").write_text(yaml.safe_dump({"plan": "plan.yaml", **job}, allow_unicode=True), encoding="utf-8")
     return folder / "job.yaml"
 
 
@@ -86,13 +84,8 @@ def test_norway_2020(shared: Path, tmp_path: Path) -> None:
     assert (units["fylke_no"] == after["fylke_no"].loc[units.index]).all()
     assert (units["fylke_name"] == after["fylke_name"].loc[units.index]).all()
     before = gpd.read_file(shared / "norway/kommune_2019.geojson")
-    assert (
-        abs(int(units["population"].sum()) - int(before["population"].sum())) <= 10
-    )  # parts drawn into the sea
-    assert (
-        units.drop(columns="geometry").reset_index().columns.tolist()
-        == before.columns.drop("geometry").tolist()
-    )
+    assert abs(int(units["population"].sum()) - int(before["population"].sum())) <= 10  # parts drawn into the sea
+    assert units.drop(columns="geometry").reset_index().columns.tolist() == before.columns.drop("geometry").tolist()
     # renumbered units keep every corner as it was in the file, through the working CRS and back
     renumbered = {event.to: event.renumber for event in done.results.plan.events if event.kind == "renumber"}  # type: ignore[attr-defined]
     old = before.set_index("kommune_no").geometry
@@ -133,9 +126,7 @@ def test_france(shared: Path, tmp_path: Path) -> None:
     moved = done.results.moved["parcels"].assignment
     assert len(moved.updated) + len(moved.review) == 4241
     before = json.loads((shared / "france/parcels_91216.geojson").read_text(encoding="utf-8"))["features"]
-    after = json.loads((tmp_path / "out/layers/parcels_91216.geojson").read_text(encoding="utf-8"))[
-        "features"
-    ]
+    after = json.loads((tmp_path / "out/layers/parcels_91216.geojson").read_text(encoding="utf-8"))["features"]
     gone = set(moved.updated.loc[moved.updated["new_code"] == "91345", "id"])
     assert 1000 < len(gone) < 3000
     for old, new in zip(before, after, strict=True):
@@ -152,14 +143,10 @@ def test_denmark(shared: Path, tmp_path: Path) -> None:
         shapely.box(west - 100, south - 100, east + 100, north + 100),
         shapely.box(east + 100, south - 100, east + 900, north + 100),
     ]
-    units = gpd.GeoDataFrame(
-        {"code": ["0350", "0360"], "name": ["Lejre", "Lolland"]}, geometry=squares, crs=25832
-    )
+    units = gpd.GeoDataFrame({"code": ["0350", "0360"], "name": ["Lejre", "Lolland"]}, geometry=squares, crs=25832)
     units.to_file(tmp_path / "units.gpkg")
     middle = (west + east) / 2
-    half = gpd.GeoDataFrame(
-        geometry=[shapely.box(middle, south - 1000, east + 1000, north + 1000)], crs=25832
-    )
+    half = gpd.GeoDataFrame(geometry=[shapely.box(middle, south - 1000, east + 1000, north + 1000)], crs=25832)
     half.to_file(tmp_path / "half.gpkg")
     layer = {"name": "parcels", "path": gml, "layer": "Jordstykke", "code": "kommunekode", "id": "featureID"}
     job = {"units": {"path": "units.gpkg", "code": "code", "name": "name"}, "layers": [layer]}

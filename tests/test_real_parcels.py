@@ -66,9 +66,7 @@ def test_shares_are_those_computed_one_by_one(
     assert winners.value_counts().to_dict() == {HERE: 4235, "91345": 2, "91589": 2, NEIGHBOUR: 2}
 
 
-def test_only_parcels_drawn_in_another_commune_disagree(
-    parcels: gpd.GeoDataFrame, unchanged: gpd.GeoDataFrame
-) -> None:
+def test_only_parcels_drawn_in_another_commune_disagree(parcels: gpd.GeoDataFrame, unchanged: gpd.GeoDataFrame) -> None:
     found = reassign(parcels, unchanged, verify="all", findings=[])
     assert len(found.updated) == 4235
     assert set(found.updated["new_code"]) == {HERE}
@@ -106,15 +104,11 @@ def test_a_commune_cut_in_two(parcels: gpd.GeoDataFrame, communes: gpd.GeoDataFr
     assert (found.review["reason"] == "code disagrees with the place").sum() == 6
 
 
-def test_the_order_of_parcels_and_pieces_never_matters(
-    parcels: gpd.GeoDataFrame, unchanged: gpd.GeoDataFrame
-) -> None:
+def test_the_order_of_parcels_and_pieces_never_matters(parcels: gpd.GeoDataFrame, unchanged: gpd.GeoDataFrame) -> None:
     rng = np.random.default_rng(1)
     one = reassign(parcels, unchanged, verify="all", findings=[])
     order = rng.permutation(len(parcels))
-    other = reassign(
-        parcels.iloc[order], unchanged.iloc[rng.permutation(len(unchanged))], verify="all", findings=[]
-    )
+    other = reassign(parcels.iloc[order], unchanged.iloc[rng.permutation(len(unchanged))], verify="all", findings=[])
     pd.testing.assert_frame_equal(other.review.sort_index(), one.review.sort_index())
     pd.testing.assert_frame_equal(other.updated.sort_index(), one.updated.sort_index())
 
@@ -150,9 +144,7 @@ def test_parcels_that_move_by_their_keys(borup: gpd.GeoDataFrame, municipalities
 
 def test_parcels_cut_by_a_line(borup: gpd.GeoDataFrame, municipalities: gpd.GeoDataFrame) -> None:
     x0, y0, x1, y1 = municipalities.geometry.iloc[0].bounds
-    line = gpd.GeoDataFrame(
-        geometry=[shapely.LineString([(x0 - 9, y0 - 9), (x1 + 9, y1 + 9)])], crs=borup.crs
-    )
+    line = gpd.GeoDataFrame(geometry=[shapely.LineString([(x0 - 9, y0 - 9), (x1 + 9, y1 + 9)])], crs=borup.crs)
     event = {"transfer": "0350", "to": "0259", "line": "line.gpkg", "side": "right"}
     plan = Plan.model_validate({"date": "2030-01-01", "events": [event], "sources": {"line.gpkg": line}})
     found = reassign(borup, pieces(municipalities, plan, findings=[]), code="kommunekode", findings=[])

@@ -295,11 +295,7 @@ def test_events_of_several_pieces_are_told_together_whatever_their_order() -> No
         ("1", "9", "transfer; merge", "part", box(0, 0, 2, 4)),
         ("1", "9", "merge", "part", box(2, 0, 4, 4)),
     ]
-    assert (
-        one("1", Point(1, 1), *parts)["event"]
-        == one("1", Point(1, 1), *parts[::-1])["event"]
-        == "merge; transfer"
-    )
+    assert one("1", Point(1, 1), *parts)["event"] == one("1", Point(1, 1), *parts[::-1])["event"] == "merge; transfer"
 
 
 def test_index_columns_crs_order_and_input_are_kept() -> None:
@@ -424,11 +420,7 @@ parcels = st.lists(st.tuples(st.sampled_from(["1", "2", "3", "X", None]), shapes
 CELLS = [box(3 * i, 3 * j, 3 * i + 3, 3 * j + 3) for i in range(4) for j in range(4)]
 pieces_drawn = st.lists(
     st.tuples(st.sampled_from("123"), st.sampled_from(["7", "8", "9", None])), min_size=16, max_size=16
-).map(
-    lambda fates: [
-        (old, new, f"{old} > {new}", "part", cell) for (old, new), cell in zip(fates, CELLS, strict=True)
-    ]
-)
+).map(lambda fates: [(old, new, f"{old} > {new}", "part", cell) for (old, new), cell in zip(fates, CELLS, strict=True)])
 verifications = st.sampled_from(["affected", "all", "none"])
 
 

@@ -74,14 +74,10 @@ def test_ledger_and_review_hold_each_row_once(results: Results) -> None:
         [2, "0102", "0110", "code"],
         [3, "0103", "0113", "contains"],
     ]
-    assert open_rows[["id", "code", "reason", "new_code"]].values.tolist() == [
-        ["4", "0199", "unknown code", "0104"]
-    ]
+    assert open_rows[["id", "code", "reason", "new_code"]].values.tolist() == [["4", "0199", "unknown code", "0104"]]
 
 
 def test_counts(results: Results) -> None:
     found = counts(results)
     assert found["changes"] == {"merged": 1, "split": 2, "unchanged": 1}
-    assert found["layers"] == {
-        "parcels": {"rows": 4, "moved": 3, "by_code": 2, "by_contains": 1, "review": 1}
-    }
+    assert found["layers"] == {"parcels": {"rows": 4, "moved": 3, "by_code": 2, "by_contains": 1, "review": 1}}

@@ -158,10 +158,7 @@ FAULTS: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
     ),
     "rename of an unknown unit": (
         [{"rename": "704", "name": "Tønsberg"}],
-        [
-            "No unit has the code 704 from 2017-01-01 on (rename 704). Did you mean 0704? "
-            "A code keeps its zeros."
-        ],
+        ["No unit has the code 704 from 2017-01-01 on (rename 704). Did you mean 0704? A code keeps its zeros."],
     ),
     "new code of a living unit": (
         [{"merge": ["0706", "0719"], "into": "0720"}],
@@ -218,10 +215,7 @@ FAULTS: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
     ),
     "transfer to a unit that is abolished": (
         [{"transfer": "0720", "to": "0704", "area": "a.gpkg"}, {"abolish": "0704"}],
-        [
-            "A part moves to 0704, which is abolished on 2017-01-01 (transfer 0720 > "
-            "0704). Name a unit that lives on."
-        ],
+        ["A part moves to 0704, which is abolished on 2017-01-01 (transfer 0720 > 0704). Name a unit that lives on."],
     ),
     "transfer to itself": (
         [{"transfer": "0720", "to": "0720", "area": "a.gpkg"}],
@@ -254,8 +248,7 @@ def test_a_fault_is_told_with_what_where_and_remedy(name: str) -> None:
 def test_codes_that_stand_twice_in_the_units() -> None:
     sentences = found({"abolish": "0704"}, codes="0704 0706 0706")
     assert sentences == [
-        "The code 0706 stands 2 times in the units (units). One unit is one row; dissolve "
-        "its parts by code first."
+        "The code 0706 stands 2 times in the units (units). One unit is one row; dissolve its parts by code first."
     ]
 
 
@@ -366,10 +359,7 @@ def test_new_units_need_a_name(event: dict[str, Any], sentences: list[str]) -> N
         ({"merge": "1 2", "into": "9"}, []),
         (
             {"merge": "1 3", "into": "9"},
-            [
-                "The parts of the new unit 9 come from several parents (A, B) (merge 1 3 > 9). "
-                "Give the event a parent."
-            ],
+            ["The parts of the new unit 9 come from several parents (A, B) (merge 1 3 > 9). Give the event a parent."],
         ),
         ({"merge": "1 3", "into": "9", "parent": "B"}, []),
         ({"merge": "1 3", "into": "9", "parent": {"county": "B"}}, []),
@@ -425,10 +415,7 @@ def test_names_are_known_from_earlier_dates() -> None:
         ({"from": "2", "to": "3"}, ["Nothing of 2 goes to 3 (keys from 2 to 3). It goes to 9."]),
         (
             {"from": "7", "to": "9"},
-            [
-                "No unit has the code 7 (keys from 7 to 9). Correct the code, or use the "
-                "units of the day before."
-            ],
+            ["No unit has the code 7 (keys from 7 to 9). Correct the code, or use the units of the day before."],
         ),
         (
             {"from": "4", "to": "9"},

@@ -46,9 +46,7 @@ def folder(done: Run) -> Path:
 
 def hashes(path: Path) -> dict[str, str]:
     files = sorted(file for file in path.rglob("*") if file.is_file())
-    return {
-        file.relative_to(path).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files
-    }
+    return {file.relative_to(path).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
 def test_output_is_laid_out(done: Run) -> None:
@@ -90,9 +88,7 @@ def test_golden_crosswalk(done: Run) -> None:
 
 def test_units_keep_schema_and_untouched_bytes(done: Run, sample: Path) -> None:
     before = pyogrio.read_dataframe(sample / "units_2016.gpkg", layer="kommuner", fid_as_index=True)
-    after = pyogrio.read_dataframe(
-        folder(done) / "layers" / "units_2016.gpkg", layer="kommuner", fid_as_index=True
-    )
+    after = pyogrio.read_dataframe(folder(done) / "layers" / "units_2016.gpkg", layer="kommuner", fid_as_index=True)
     assert list(before.columns) == list(after.columns)
     assert (before.dtypes == after.dtypes).all()
     untouched = after.index[~after["kommunenummer"].isin(["0704", "0710"])]
@@ -145,9 +141,7 @@ def test_new_keys_do_not_collide(done: Run) -> None:
 def test_manifest_holds_the_hashes(done: Run, sample: Path) -> None:
     manifest = json.loads((folder(done) / "manifest.json").read_text())
     written = {entry["path"]: entry["sha256"] for entry in manifest["outputs"]}
-    assert written == {
-        name: digest for name, digest in hashes(folder(done)).items() if name != "manifest.json"
-    }
+    assert written == {name: digest for name, digest in hashes(folder(done)).items() if name != "manifest.json"}
     read = {entry["path"]: entry["sha256"] for entry in manifest["inputs"]}
     assert read["vear.geojson"] == hashlib.sha256((sample / "vear.geojson").read_bytes()).hexdigest()
     assert manifest["counts"]["units_after"] == 12
@@ -160,9 +154,7 @@ def test_the_same_input_gives_the_same_bytes(done: Run, sample: Path, tmp_path: 
 
 def test_boundaries_hold_styles(done: Run) -> None:
     layers = [name for name, _ in pyogrio.list_layers(folder(done) / "boundaries.gpkg")]
-    assert {"units", "units_before", "pieces", "boundary_lines", "county", "nation", "layer_styles"} <= set(
-        layers
-    )
+    assert {"units", "units_before", "pieces", "boundary_lines", "county", "nation", "layer_styles"} <= set(layers)
     styles = pyogrio.read_dataframe(folder(done) / "boundaries.gpkg", layer="layer_styles")
     assert set(styles["f_table_name"]) == set(layers) - {"layer_styles"}
 
@@ -188,9 +180,7 @@ def test_a_killed_run_leaves_the_previous_results(small_job: Any) -> None:
         "from geomerge import run\n"
         "run(sys.argv[1])\n"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(small_job.path)], stdout=subprocess.PIPE
-    ) as process:
+    with subprocess.Popen([sys.executable, "-c", code, str(small_job.path)], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline().strip() == b"half"
         process.send_signal(signal.SIGKILL)
@@ -238,9 +228,7 @@ def test_a_full_disk_leaves_the_previous_results(small_job: Any) -> None:
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
         "main(['run', sys.argv[1]])\n"
     )
-    process = subprocess.run(
-        [sys.executable, "-c", code, str(small_job.path)], capture_output=True, text=True
-    )
+    process = subprocess.run([sys.executable, "-c", code, str(small_job.path)], capture_output=True, text=True)
     assert process.returncode == 2, process.stderr
     assert "cannot be written" in process.stderr
     assert "Traceback" not in process.stderr
@@ -251,7 +239,7 @@ def test_renumbering_alone_never_looks_at_geometry(small_job: Any, monkeypatch: 
     small_job.plan["events"] = [{"renumber": "0101", "to": "0201"}, {"renumber": "0102", "to": "0202"}]
     small_job.write()
 
-    def refuse(*arguments: object) -> None:
+    def refuse(*_: object) -> None:
         raise AssertionError("geometry was looked at")
 
     monkeypatch.setattr("geomerge.place.locate", refuse)

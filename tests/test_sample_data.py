@@ -88,9 +88,7 @@ def contents(path):
 @pytest.mark.skipif(not shapely.geos_version_string.startswith(MADE_WITH), reason="made with another GEOS")
 def test_the_script_makes_the_same_files_again(tmp_path):
     pytest.importorskip("fiona")
-    subprocess.run(
-        [sys.executable, "-B", SAMPLE / "make_sample.py", tmp_path], check=True, capture_output=True
-    )
+    subprocess.run([sys.executable, "-B", SAMPLE / "make_sample.py", tmp_path], check=True, capture_output=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == FILES
     for name in FILES:
         if name.endswith(".gpkg"):

@@ -74,9 +74,7 @@ def plan_from_changes(
     for day, of_day in rows.groupby("date"):
         found = _Day(of_day, edition, parents or {}).events()
         if redraw:
-            found += [
-                {"correct": code, "edition": edition} for date, code in cut.index[cut > 1] if date == day
-            ]
+            found += [{"correct": code, "edition": edition} for date, code in cut.index[cut > 1] if date == day]
         events += [{**event, "date": day} for event in found]
     return Plan.model_validate({"title": title, "events": events})
 
@@ -90,17 +88,13 @@ def _require_text(changes: pd.DataFrame) -> None:
     for column in COLUMNS:
         values = changes[column].dropna()
         if numbers := [value for value in values if not isinstance(value, str)]:
-            faults.append(
-                f"Column {column} of the changes holds {numbers[0]!r}, which is no text. Read it as text."
-            )
+            faults.append(f"Column {column} of the changes holds {numbers[0]!r}, which is no text. Read it as text.")
     for column in ("old_code", "date"):
         if changes[column].isna().any():
             row = changes.index[changes[column].isna()][0]
             faults.append(f"Column {column} of the changes is empty in row {row}. Fill it in.")
     if not faults:
-        faults = [
-            f"{day} is no date. Write it as 2020-01-31." for day in changes["date"].unique() if _no_date(day)
-        ]
+        faults = [f"{day} is no date. Write it as 2020-01-31." for day in changes["date"].unique() if _no_date(day)]
     if faults:
         raise InputError(*faults)
 
@@ -121,8 +115,7 @@ class _Day:
         self.names: dict[str, str] = dict(zip(named["new_code"], named["new_name"], strict=True))
         self.ended = sorted(rows.loc[rows["new_code"].isna(), "old_code"])
         self.heirs: dict[str, list[str]] = {
-            str(old): sorted(new)
-            for old, new in rows.dropna(subset="new_code").groupby("old_code")["new_code"]
+            str(old): sorted(new) for old, new in rows.dropna(subset="new_code").groupby("old_code")["new_code"]
         }
         self.makers: dict[str, list[str]] = {}
         for old, new in self.heirs.items():

@@ -1,0 +1,79 @@
+"""What guards the door to files: nothing is left half-written, and messages name what the user named."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from geomerge.errors import LayerError
+from geomerge.guards import on_disk, require_file, staged, unwritable
+
+
+def test_a_target_appears_when_it_is_complete(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "a.geojson"
+    with staged(target) as stage:
+        stage.write_text("{}")
+        assert not target.exists()
+    assert target.read_text() == "{}"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_what_fails_leaves_the_old_one_and_no_trace(tmp_path: Path) -> None:
+    target = tmp_path / "a.geojson"
+    target.write_text("old")
+
+    def fail(error: Exception) -> None:
+        with staged(target) as stage:
+            stage.write_text("half")
+            raise error
+
+    with pytest.raises(ZeroDivisionError):
+        fail(ZeroDivisionError())
+    with pytest.raises(LayerError, match=r"a\.geojson cannot be written: .*\. Free the disk"):
+        fail(OSError(errno.ENOSPC, "No space left on device"))
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_message_names_the_target_not_the_stage(tmp_path: Path) -> None:
+    target = tmp_path / "a.geojson"
+
+    def fail() -> None:
+        with staged(target) as stage:
+            raise LayerError(f"{stage} is wrong.")
+
+    with pytest.raises(LayerError) as raised:
+        fail()
+    assert str(raised.value) == f"{target} is wrong."
+
+
+def test_files_of_several_layers_start_from_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "a.gdb").mkdir()
+    (tmp_path / "a.gdb" / "one").write_text("1")
+    with staged(tmp_path / "a.gdb", keep=True) as stage:
+        (stage / "two").write_text("2")
+    assert sorted(file.name for file in (tmp_path / "a.gdb").iterdir()) == ["one", "two"]
+
+
+def test_a_stale_log_never_meets_a_new_geopackage(tmp_path: Path) -> None:
+    (tmp_path / "a.gpkg").write_text("old")
+    (tmp_path / "a.gpkg-wal").write_text("log of the old one")
+    with staged(tmp_path / "a.gpkg") as stage:
+        stage.write_text("new")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.gpkg"]
+
+
+def test_the_remedy_fits_the_cause(tmp_path: Path) -> None:
+    denied = unwritable(tmp_path, OSError(errno.EACCES, "Permission denied"))
+    assert denied.endswith("Permission denied. Choose another folder, or ask for permission to write there.")
+
+
+def test_a_missing_file_is_said_with_what_is_near(tmp_path: Path) -> None:
+    with pytest.raises(LayerError, match="Nor is there anything in its folder"):
+        require_file(tmp_path / "nei" / "a.gpkg")
+    with pytest.raises(LayerError, match=r"z\.zip does not exist"):
+        require_file(f"zip://{tmp_path}/z.zip!a.shp")
+    with on_disk(tmp_path / "a.gpkg") as file:
+        assert file == tmp_path / "a.gpkg"
