@@ -212,7 +212,8 @@ def _slices(parts: _Faces, polygons: Geometries, drawn: Indices, claims: Sequenc
 
 def _match_others(slices: tuple[Slice, ...], polygons: Geometries, owners: Indices, faces: Geometries) -> Sliced:
     """Insert the corners made by the cut into the edges of the polygons that were not cut."""
-    corners = new_vertices(faces, polygons)
+    near = np.unique(shapely.STRtree(polygons).query(faces)[1])  # no other polygon can have their corners
+    corners = new_vertices(faces, polygons[near])
     others = np.setdiff1d(np.flatnonzero(present(polygons)), owners)
     matched = insert_corners(polygons[others], corners, tolerance(polygons))
     around = polygons.copy()
