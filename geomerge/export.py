@@ -15,9 +15,9 @@ import shapely
 from geomerge import layers, rewrite
 from geomerge.crs import same_crs
 from geomerge.errors import LayerError
+from geomerge.files.guards import staged
+from geomerge.files.revision import plain
 from geomerge.findings import Finding, Report, collector
-from geomerge.guards import staged
-from geomerge.revision import plain
 
 CHANGED_AT = "1970-01-01T00:00:00.000Z"
 

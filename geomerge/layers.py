@@ -20,12 +20,12 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from geomerge import arrow, csvfile, geopackage, parquet, shapefile
-from geomerge.arrow import Content
 from geomerge.errors import LayerError
-from geomerge.formats import FORMATS, SEPARATOR, Format, Info, concerns, format_of, split_name
-from geomerge.guards import on_disk, require_file, unwritable
-from geomerge.revision import Revision, records
+from geomerge.files import arrow, csvfile, geopackage, parquet, shapefile
+from geomerge.files.arrow import Content
+from geomerge.files.formats import FORMATS, SEPARATOR, Format, Info, concerns, format_of, split_name
+from geomerge.files.guards import on_disk, require_file, unwritable
+from geomerge.files.revision import Revision, records
 
 __all__ = ["FORMATS", "SEPARATOR", "Format", "Info", "Revision", "concerns", "format_of", "split_name"]
 

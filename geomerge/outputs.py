@@ -12,8 +12,9 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from geomerge import geopackage, layers, qgis
+from geomerge import layers, qgis
 from geomerge.export import send
+from geomerge.files import geopackage
 from geomerge.findings import Finding, findings_table
 from geomerge.inputs import Inputs, Loaded
 from geomerge.job import LayerConfig

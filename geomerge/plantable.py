@@ -17,10 +17,10 @@ import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 from pydantic import ValidationError
 
-from geomerge import csvfile
 from geomerge.documents import Place, explain, read_text
 from geomerge.errors import PlanFormatError
 from geomerge.events import KINDS
+from geomerge.files import csvfile
 from geomerge.plan import Plan
 from geomerge.selectors import SELECTORS
 

@@ -12,12 +12,13 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
-from geomerge import arrow, csvfile, geojson, geopackage, gml, layers, parquet, shapefile
-from geomerge.arrow import Content
+from geomerge import layers
 from geomerge.errors import LayerError
-from geomerge.formats import Info, driver_of, format_of
-from geomerge.guards import on_disk
-from geomerge.revision import Revision, revised
+from geomerge.files import arrow, csvfile, geojson, geopackage, gml, parquet, shapefile
+from geomerge.files.arrow import Content
+from geomerge.files.formats import Info, driver_of, format_of
+from geomerge.files.guards import on_disk
+from geomerge.files.revision import Revision, revised
 
 Report = Callable[[str], None]
 

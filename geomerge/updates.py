@@ -10,9 +10,9 @@ import shapely
 from geomerge.coverage import objects
 from geomerge.crs import back_to_source
 from geomerge.export import difference
+from geomerge.files.revision import Revision
 from geomerge.inputs import Loaded
 from geomerge.results import Results
-from geomerge.revision import Revision
 
 
 def layer_revision(loaded: Loaded, results: Results, name: str) -> Revision:

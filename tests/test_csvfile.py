@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from geomerge import csvfile
 from geomerge.errors import LayerError
-from geomerge.revision import Revision
+from geomerge.files import csvfile
+from geomerge.files.revision import Revision
 
 DIALECTS = [
     pytest.param(mark, quoted, end, encoding, id=f"{name}-{'all' if quoted else 'min'}-{end_name}-{encoding}")

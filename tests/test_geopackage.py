@@ -21,8 +21,9 @@ import pyogrio
 import pytest
 import shapely
 
-from geomerge import geopackage, layers, rewrite
+from geomerge import layers, rewrite
 from geomerge.errors import LayerError
+from geomerge.files import geopackage
 from geomerge.layers import Revision
 
 STAMP = "2020-01-01T00:00:00.000Z"
@@ -194,7 +195,7 @@ def test_a_file_in_a_folder_that_cannot_be_written_is_read_and_copied(
     script = f"""
         import os
         from pathlib import Path
-        from geomerge import geopackage
+        from geomerge.files import geopackage
         if os.geteuid() == 0:
             os.setgroups([]); os.setgid(65534); os.setuid(65534)
         with geopackage.opened(Path({str(file)!r})) as connection:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from geomerge.errors import LayerError
-from geomerge.guards import on_disk, require_file, staged, unwritable
+from geomerge.files.guards import on_disk, require_file, staged, unwritable
 
 
 def test_a_target_appears_when_it_is_complete(tmp_path: Path) -> None:

@@ -24,8 +24,9 @@ import pyogrio
 import pytest
 import shapely
 
-from geomerge import geojson, layers, rewrite
+from geomerge import layers, rewrite
 from geomerge.errors import LayerError
+from geomerge.files import geojson
 from geomerge.layers import Revision
 
 STAMP = "2020-01-01T00:00:00.000Z"
@@ -530,7 +531,8 @@ def test_everything_works_without_fiona(tmp_path: Path) -> None:
         sys.modules["fiona"] = None
         from pathlib import Path
         import pandas as pd
-        from geomerge import geojson, layers, rewrite
+        from geomerge import layers, rewrite
+        from geomerge.files import geojson
         info = layers.describe({str(source_file(CASES[4], tmp_path))!r})
         revision = layers.Revision({{"kode": pd.Series(["0999"], index=[0])}})
         target = Path({str(tmp_path / "new.shp")!r})

@@ -11,7 +11,7 @@ from typing import Any
 
 import shapely
 
-from geomerge.revision import wkb
+from geomerge.files.revision import wkb
 
 ENVELOPE_BYTES = (0, 32, 48, 48, 64)
 

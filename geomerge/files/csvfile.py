@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from geomerge.errors import LayerError
-from geomerge.revision import Revision, as_text
+from geomerge.files.revision import Revision, as_text
 
 DELIMITERS = ";,\t|"
 LONGEST_CELL = 2**31 - 1

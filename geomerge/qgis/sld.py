@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 from geomerge.palette import INK, PAPER
-from geomerge.qgis_styles import DASH, Category, Geometry, LayerStyle, Symbol, add, split_color, xml_text
+from geomerge.qgis.styles import DASH, Category, Geometry, LayerStyle, Symbol, add, split_color, xml_text
 
 _SYMBOLIZERS: dict[Geometry, str] = {
     "polygon": "PolygonSymbolizer",

@@ -11,7 +11,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from geomerge.errors import LayerError
-from geomerge.revision import Revision, as_text
+from geomerge.files.revision import Revision, as_text
 
 MEMBERS = ("featureMember", "featureMembers", "member")
 

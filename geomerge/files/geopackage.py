@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import shapely
 
-from geomerge.arrow import unusual_type
-from geomerge.blob import blob, bound_at, is_empty
 from geomerge.errors import LayerError
-from geomerge.revision import Revision, require_width
+from geomerge.files.arrow import unusual_type
+from geomerge.files.blob import blob, bound_at, is_empty
+from geomerge.files.revision import Revision, require_width
 
 STRAIGHT_TYPES = frozenset(["POINT", "LINESTRING", "MULTIPOINT", "MULTILINESTRING"])
 PATIENCE = 5.0  # seconds to wait for another program

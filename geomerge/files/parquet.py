@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 import shapely
 from pyproj import CRS
 
-from geomerge.arrow import TIME, Content
 from geomerge.errors import LayerError
-from geomerge.formats import Info
-from geomerge.revision import Revision, revised
+from geomerge.files.arrow import TIME, Content
+from geomerge.files.formats import Info
+from geomerge.files.revision import Revision, revised
 
 
 def describe(path: Path) -> Info:

@@ -17,7 +17,7 @@ from xml.etree import ElementTree as ET
 from pyproj import CRS
 
 from geomerge.errors import InputError
-from geomerge.qgis_styles import DOCTYPE, QGIS_VERSION, LayerStyle, add, add_style, flag, xml_text
+from geomerge.qgis.styles import DOCTYPE, QGIS_VERSION, LayerStyle, add, add_style, flag, xml_text
 
 Group = Literal["before", "after", "review"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import shapely
 
 from geomerge.errors import LayerError
-from geomerge.revision import Revision, as_text, plain
+from geomerge.files.revision import Revision, as_text, plain
 
 _DECODER = json.JSONDecoder(strict=False)
 _SPACE = re.compile(r"[ \t\r\n]*")

@@ -11,9 +11,9 @@ from typing import Literal, get_args
 
 from geomerge.errors import InputError
 from geomerge.palette import CHANGES, INK, LINES, OTHER, PAPER, SEVERITIES, STRONG
-from geomerge.qgis_project import Group, ProjectLayer, project
-from geomerge.qgis_sld import sld
-from geomerge.qgis_styles import Category, Geometry, LayerStyle, Symbol, qml
+from geomerge.qgis.project import Group, ProjectLayer, project
+from geomerge.qgis.sld import sld
+from geomerge.qgis.styles import Category, Geometry, LayerStyle, Symbol, qml
 
 __all__ = [
     "LAYER_STYLES_CONTENTS",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from geomerge.errors import LayerError
-from geomerge.revision import Revision
+from geomerge.files.revision import Revision
 
 HEADER = 100
 INDEXES = (".qix", ".sbn", ".sbx", ".idm", ".ind")

@@ -15,8 +15,8 @@ import pyarrow as pa
 import shapely
 
 from geomerge.errors import LayerError
-from geomerge.formats import Format, Info, short_names
-from geomerge.revision import wkb
+from geomerge.files.formats import Format, Info, short_names
+from geomerge.files.revision import wkb
 
 TIME = {b"GDAL:OGR:type": b"DateTime"}  # a column of text that GDAL takes for times, each with its own zone
 FAMILIES = {

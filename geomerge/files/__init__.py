@@ -1,0 +1,1 @@
+"""What each file format is made of; ``layers`` and ``rewrite`` are the door to them."""
