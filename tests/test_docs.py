@@ -78,3 +78,10 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+def test_the_house_is_drawn_as_it_is() -> None:
+    drawn = re.findall(r"^(\w+)(?:\.py|/) ", blocks("docs/architecture.md", "text")[-1], re.MULTILINE)
+    entries = [path for path in (ROOT / "geomerge").iterdir() if not path.name.startswith("_")]
+    there = {path.stem for path in entries if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert set(drawn) == there
