@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,9 +85,25 @@ def read_inputs(job: Job) -> Inputs:
     districts = attempt(_read_subunits, job, job.districts, crs) if job.districts else None
     parcels = attempt(_read_subunits, job, job.parcels, crs) if job.parcels else None
     plan = attempt(plan.to_crs, crs) if plan is not None and crs is not None else plan
+    faults += _collisions([layer for layer in (units, *loaded.values()) if layer is not None])
     if faults or units is None:
         raise InputError(*dict.fromkeys(faults))
     return Inputs(job, plan, units, loaded, districts, parcels)
+
+
+def _collisions(loaded: Sequence[Loaded]) -> Iterator[str]:
+    """Find layers that would overwrite each other in the results."""
+    written: dict[tuple[str, str | None], Loaded] = {}
+    sources: dict[str, str] = {}
+    for layer in loaded:
+        target, name = layer.config.target, layer.info.layer
+        if sources.setdefault(target, layer.info.path) != layer.info.path:
+            yield (
+                f"{layer.info.path} and {sources[target]} would both be written to layers/{target}. "
+                f"Rename one of them, or ask for another format for one (format)."
+            )
+        elif written.setdefault((target, name), layer) is not layer:
+            yield f"{layer.config.path} {name or ''} stands twice in the job. Name each layer once.".replace("  ", " ")
 
 
 def _read_units(job: Job, crs: CRS | None) -> Loaded:

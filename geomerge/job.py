@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, field_validator
@@ -69,6 +69,11 @@ class FileLayer(_Model):
     encoding: Annotated[Text, AfterValidator(_known_encoding)] | None = None
     crs: KnownCRS | None = None
 
+    @property
+    def target(self) -> str:
+        """Name of the file the layer is written to."""
+        return PurePath(self.path.rpartition("!")[2]).name
+
 
 class LevelConfig(_Model):
     """A parent level: its name, the column of the units with its code, and the column with its name."""
@@ -125,6 +130,11 @@ class LayerConfig(FileLayer):
     verify: Literal["affected", "all", "none"] = "affected"
     follows: Follows | None = None
     format: Literal["gpkg", "parquet", "fgb", "geojson", "shp", "gdb", "gml", "csv"] | None = None
+
+    @property
+    def target(self) -> str:
+        """Name of the file the layer is written to: that of its source, or its own in another format."""
+        return f"{self.name}.{self.format}" if self.format else super().target
 
 
 class SubunitsConfig(_Model):

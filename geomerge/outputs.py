@@ -16,7 +16,7 @@ from geomerge import layers, qgis
 from geomerge.export import send
 from geomerge.files import geopackage
 from geomerge.findings import Finding, findings_table
-from geomerge.inputs import Inputs, Loaded
+from geomerge.inputs import Inputs
 from geomerge.job import LayerConfig
 from geomerge.manifest import listed, manifest, write_manifest
 from geomerge.maps import change_map, figure_svg, save_figure
@@ -125,16 +125,10 @@ def _write_layers(out: Writing) -> None:
     files: dict[Path, tuple[layers.Info, dict[str, layers.Revision]]] = {}
     for name, loaded in {"": out.inputs.units, **out.inputs.layers}.items():
         revision = layer_revision(loaded, out.results, name) if name else unit_revision(loaded, out.results)
-        target = out.folder / "layers" / _file_name(loaded)
+        target = out.folder / "layers" / loaded.config.target
         files.setdefault(target, (loaded.info, {}))[1][loaded.info.layer or ""] = revision
     for target, (info, revisions) in files.items():
         send(info, target, revisions, changed_at=_stamp(out.results), findings=out.findings)
-
-
-def _file_name(loaded: Loaded) -> str:
-    name = Path(loaded.config.path.rpartition("!")[2]).name
-    asked = loaded.config.format if isinstance(loaded.config, LayerConfig) else None
-    return Path(name).with_suffix(f".{asked}").name if asked else name
 
 
 def _reviews(inputs: Inputs, results: Results) -> dict[str, Any]:
@@ -207,7 +201,7 @@ def _updated_layers(inputs: Inputs) -> list[qgis.ProjectLayer]:
     for name, loaded in inputs.layers.items():
         if not loaded.spatial or loaded.info.driver == "CSV":
             continue
-        file = f"layers/{_file_name(loaded)}"
+        file = f"layers/{loaded.config.target}"
         table = loaded.info.layer if file.endswith((".gpkg", ".gdb")) else None
         kind = _kinds(loaded.table)[0]
         style = qgis.style_for("features", geometry=kind)

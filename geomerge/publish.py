@@ -29,6 +29,7 @@ def staged(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
     LayerError
         If the target may not be replaced or its folder cannot be written.
     """
+    target = target.resolve()  # where a link leads is replaced, not the link
     parent, previous = target.parent, target.with_name(f".{target.name}.previous")
     recover(target)
     if target.exists() and not overwrite:

@@ -16,6 +16,7 @@ from geomerge.checks import area_balance, check_balance, check_counts, check_los
 from geomerge.crosswalk import crosswalk
 from geomerge.dissolve import Level, dissolve, dissolve_level
 from geomerge.edges import boundary_lines
+from geomerge.errors import LayerError
 from geomerge.findings import Finding, require
 from geomerge.follow import follow
 from geomerge.inputs import Inputs, Loaded, read_inputs
@@ -79,9 +80,20 @@ def run(
     if dry_run:
         return Run(results, None)
     target = Path(os.path.normpath(output if output is not None else job.file(job.output)))
+    _require_apart(target, [*inputs.files.values(), Path(job.file("."))])
     with staged(target, overwrite=overwrite) as folder:
         write_outputs(folder, inputs, results)
     return Run(results, target)
+
+
+def _require_apart(target: Path, inputs: Iterable[Path]) -> None:
+    """Raise LayerError if an input lies in the folder of the results, which is replaced as a whole."""
+    place = target.resolve()
+    inside = [path for path in inputs if place == path.resolve() or place in path.resolve().parents]
+    if inside:
+        raise LayerError(
+            f"The output folder {target} holds {inside[0]}, an input. Choose a folder of its own (output)."
+        )
 
 
 def carry_out(inputs: Inputs) -> Results:

@@ -72,3 +72,21 @@ def test_files_are_named_as_in_the_job(small_job: Any) -> None:
         "units.gpkg": "units.gpkg",
     }
     assert all(isinstance(path, Path) for path in inputs.files.values())
+
+
+def test_layers_that_would_overwrite_each_other_are_refused(small_job: Any) -> None:
+    (small_job.folder / "other").mkdir()
+    small_job.write()
+    (small_job.folder / "parcels.gpkg").rename(small_job.folder / "other" / "units.gpkg")
+    text = small_job.path.read_text().replace("parcels.gpkg", "other/units.gpkg")
+    small_job.path.write_text(text)
+    with pytest.raises(InputError, match=r"would both be written to layers/units\.gpkg"):
+        read_inputs(read_job(small_job.path))
+    small_job.path.write_text(text.replace("id: id", "id: id\n  format: fgb"))
+    assert read_inputs(read_job(small_job.path)).layers["parcels"].config.target == "parcels.fgb"
+
+
+def test_a_layer_named_twice_is_refused(small_job: Any) -> None:
+    small_job.job["layers"].append({**small_job.job["layers"][0], "name": "again"})
+    with pytest.raises(InputError, match=r"parcels\.gpkg parcels stands twice in the job"):
+        read_inputs(read_job(small_job.write()))

@@ -17,6 +17,7 @@ import pandas as pd
 import pyogrio
 import pytest
 
+from geomerge.errors import InputError
 from geomerge.results import counts
 from geomerge.run import Run, run
 
@@ -258,3 +259,21 @@ def test_geographic_units_come_back_as_they_were(small_job: Any) -> None:
     assert new["0103"].wkb == before["0103"].wkb
     corners = {tuple(c) for code in ("0101", "0102") for c in before[code].exterior.coords}
     assert {tuple(c) for c in new["0110"].exterior.coords} <= corners
+
+
+def test_inputs_are_never_in_the_folder_that_is_replaced(small_job: Any) -> None:
+    small_job.job["output"] = "."
+    small_job.write()
+    for overwrite in (False, True):
+        with pytest.raises(InputError, match="Choose a folder of its own"):
+            run(small_job.path, overwrite=overwrite)
+    assert (small_job.folder / "units.gpkg").exists()
+
+
+def test_a_link_as_output_stays_a_link(small_job: Any, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    small_job.output.symlink_to(tmp_path / "elsewhere")
+    for _ in range(2):
+        run(small_job.write())
+    assert small_job.output.is_symlink()
+    assert (tmp_path / "elsewhere" / "manifest.json").exists()
