@@ -126,3 +126,16 @@ def check_counts(layer: str, before: int, updated: int, review: int) -> Iterator
         what = f"{layer} had {before} rows, but {updated} are updated and {review} are in review"
         remedy = "This is a defect of geomerge; do not use the result."
         yield Finding("must", "rows lost", what, layer, remedy)
+
+
+def check_ids(table: pd.DataFrame, identifier: str | None, layer: str) -> Iterator[Finding]:
+    """Find rows that their id does not tell apart."""
+    if identifier is None:
+        return
+    ids = table[identifier]
+    repeated = ids[ids.duplicated(keep=False) & ids.notna()]
+    if len(repeated):
+        what = f"{identifier} is not unique: {len(repeated)} rows share theirs, first {repeated.iloc[0]}"
+        yield Finding("should", "id", what, layer, "Name a column that identifies a row (id), or none.")
+    if missing := int(ids.isna().sum()):
+        yield Finding("should", "id", f"{missing} rows have no {identifier}", layer, "Fill it in, or name another id.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import click
 
-EXIT_INTERRUPTED = 130
+EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
 
 
 class _Group(click.Group):
@@ -20,6 +21,8 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         from geomerge.errors import GeomergeError
 
+        # a scheduler's time-out cleans up like Ctrl-C
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
         try:
             return super().invoke(ctx)
         except GeomergeError as error:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import os.path
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import geopandas as gpd
@@ -16,6 +17,7 @@ from pyproj.exceptions import CRSError as ProjError
 from geomerge import layers
 from geomerge.crs import require_projected, same_crs
 from geomerge.errors import CRSError, InputError
+from geomerge.files.guards import SIDECARS
 from geomerge.job import FileLayer, Job, LayerConfig, SubunitsConfig
 from geomerge.parts import Subunits
 from geomerge.plan import Plan
@@ -35,6 +37,11 @@ class Loaded:
     def spatial(self) -> bool:
         """Whether the layer has geometry."""
         return isinstance(self.table, gpd.GeoDataFrame)
+
+    def misfits(self, codes: Iterable[str]) -> list[str]:
+        """Return the codes that the column they go to cannot hold."""
+        numeric = pd.api.types.is_numeric_dtype(self.original[self.config.code].dtype)
+        return [code for code in codes if numeric and not code.isdigit()]
 
     def in_source_type(self, codes: pd.Series) -> pd.Series:
         """Return codes in the type of the column they go to."""
@@ -56,14 +63,19 @@ class Inputs:
 
     @property
     def files(self) -> dict[str, Path]:
-        """Files that were read, by the name the job or the plan gives them."""
+        """Every file that was read, the job among them, by its path from the folder of the job."""
+        plan = self.job.file(self.job.plan)
         configs: list[FileLayer | SubunitsConfig] = [self.job.units, *self.job.layers]
         configs += [config for config in (self.job.districts, self.job.parcels) if config is not None]
-        named = {self.job.plan: self.job.file(self.job.plan)}
-        named |= {config.path: self.job.file(config.path) for config in configs}
-        folder = Path(self.job.file(self.job.plan)).parent
-        named |= {file: str(folder / file) for file in (layers.split_name(name)[0] for name in self.plan.files())}
-        return {name: Path(path.removeprefix("zip://").partition("!")[0]) for name, path in sorted(named.items())}
+        paths = [plan, *(self.job.file(config.path) for config in configs)]
+        paths += [str(Path(plan).parent / layers.split_name(name)[0]) for name in self.plan.files()]
+        named = [Path(path.removeprefix("zip://").partition("!")[0]) for path in paths]
+        shapes = [name for name in named if name.suffix.lower() == ".shp"]
+        beside = [name.with_name(name.stem + suffix) for name in shapes for suffix in SIDECARS]
+        found = [*named, *(path for path in beside if path.exists())]
+        found += [self.job.path] if self.job.path else []
+        folder = Path(self.job.file("."))
+        return {PurePath(os.path.relpath(path, folder)).as_posix(): path for path in sorted(found)}
 
 
 def read_inputs(job: Job) -> Inputs:
@@ -183,7 +195,7 @@ def _crs(text: str | None, where: str) -> CRS:
 
 def as_codes(values: pd.Series, config: FileLayer) -> pd.Series:
     """Return a column of codes as text; numbers need the width they had before their zeros were lost."""
-    if pd.api.types.is_numeric_dtype(values.dtype):
+    if pd.api.types.is_numeric_dtype(values.dtype) and values.notna().any():
         if config.code_width is None:
             shortest, longest = int(values.min()), int(values.max())
             raise InputError(

@@ -45,6 +45,11 @@ Text = Annotated[str, Field(min_length=1)]
 KnownCRS = Annotated[Text, AfterValidator(_known_crs)]
 
 
+RESERVED = frozenset(
+    ["units", "units_before", "pieces", "boundary_lines", "inserted_corners", "findings", "layer_styles"]
+)
+
+
 class FileLayer(_Model):
     """A layer of a file; paths are relative to the job file.
 
@@ -75,10 +80,19 @@ class FileLayer(_Model):
         return PurePath(self.path.rpartition("!")[2]).name
 
 
+def _free(name: str) -> str:
+    if name.casefold() in RESERVED:
+        raise ValueError(f"{name} is the name of a table of every run; choose another")
+    return name
+
+
+Name = Annotated[str, Field(pattern=r"^[\w-]+$"), AfterValidator(_free)]
+
+
 class LevelConfig(_Model):
     """A parent level: its name, the column of the units with its code, and the column with its name."""
 
-    name: str
+    name: Name
     code: str | None = None
     label: str | None = None
 
@@ -89,6 +103,14 @@ class UnitsConfig(FileLayer):
     name: str | None = None
     levels: tuple[LevelConfig, ...] = ()
     attributes: dict[str, Policy] = Field(default_factory=dict)
+
+    @field_validator("levels")
+    @classmethod
+    def _distinct(cls, levels: tuple[LevelConfig, ...]) -> tuple[LevelConfig, ...]:
+        names = [level.name.casefold() for level in levels]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"several levels are named {', '.join(repeated)}")
+        return levels
 
 
 class Follows(_Model):
@@ -122,7 +144,7 @@ class LayerConfig(FileLayer):
         Suffix of another format to write it in, such as ``fgb``; its own where none is given.
     """
 
-    name: Annotated[str, Field(pattern=r"^[\w-]+$")]
+    name: Name
     id: str | None = None
     key: tuple[str, ...] = ()
     key_text: str | None = None
@@ -179,6 +201,7 @@ class Job(_Model):
     output: Text = "out"
 
     _folder: Path = PrivateAttr(default_factory=Path)
+    _path: Path | None = PrivateAttr(default=None)
 
     @field_validator("layers")
     @classmethod
@@ -193,6 +216,11 @@ class Job(_Model):
             raise ValueError(f"{', '.join(leaders)}, which is no layer with a place of its own")
         return layers
 
+    @property
+    def path(self) -> Path | None:
+        """The job file, None for a job made in memory."""
+        return self._path
+
     def file(self, path: str) -> str:
         """Return a path of the job, relative to the folder of the job file."""
         return beside(self._folder, path)
@@ -202,5 +230,5 @@ def read_job(path: str | Path) -> Job:
     """Read a job file; PlanFormatError with all faults and their lines."""
     path = Path(path)
     job = load(path, Job)
-    job._folder = path.parent
+    job._folder, job._path = path.parent, path
     return job

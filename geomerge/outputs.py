@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,15 +21,15 @@ from geomerge.inputs import Inputs
 from geomerge.job import LayerConfig
 from geomerge.manifest import listed, manifest, write_manifest
 from geomerge.maps import change_map, figure_svg, save_figure
+from geomerge.previous import MANIFEST, REVIEW
 from geomerge.progress import progress
-from geomerge.publish import MANIFEST
 from geomerge.report import number, page, square_km
 from geomerge.results import Results, counts, described, fates, ledger, review
 from geomerge.updates import layer_revision, unit_revision
 
 log = logging.getLogger("geomerge")
 
-BOUNDARIES, REVIEW = "boundaries.gpkg", "review.gpkg"
+BOUNDARIES = "boundaries.gpkg"
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,17 @@ class Writing:
     results: Results
     findings: list[Finding]
 
+    @property
+    def complete(self) -> Results:
+        """The results with all findings made so far."""
+        return dataclasses.replace(self.results, findings=tuple(dict.fromkeys(self.findings)))
 
-def write_outputs(folder: Path, inputs: Inputs, results: Results) -> None:
-    """Write all results of a job into an empty folder; the manifest comes last and holds the hashes of the others."""
+
+def write_outputs(folder: Path, inputs: Inputs, results: Results) -> Results:
+    """Write all results of a job into an empty folder; the manifest comes last and holds the hashes of the others.
+
+    Returns the results with the findings made on the way, such as what a format cannot hold.
+    """
     out = Writing(folder, inputs, results, list(results.findings))
     writers: list[tuple[str, Callable[[Writing], None]]] = [
         ("boundaries", _write_boundaries),
@@ -57,6 +66,7 @@ def write_outputs(folder: Path, inputs: Inputs, results: Results) -> None:
         write(out)
     written = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     write_manifest(folder / MANIFEST, _manifest(out) | {"outputs": listed(written)})
+    return out.complete
 
 
 def _stamp(results: Results) -> str:
@@ -69,8 +79,8 @@ def _manifest(out: Writing) -> dict[str, Any]:
         title=_title(out.inputs),
         dates=out.results.dates,
         inputs=out.inputs.files,
-        counts=counts(out.results),
-        findings=out.findings,
+        counts=counts(out.complete),
+        findings=out.complete.findings,
     )
 
 
@@ -124,7 +134,11 @@ def _write_layers(out: Writing) -> None:
     """Write every layer as a revision of its file; layers of one file go into one file again."""
     files: dict[Path, tuple[layers.Info, dict[str, layers.Revision]]] = {}
     for name, loaded in {"": out.inputs.units, **out.inputs.layers}.items():
-        revision = layer_revision(loaded, out.results, name) if name else unit_revision(loaded, out.results)
+        revision = (
+            layer_revision(loaded, out.results, name)
+            if name
+            else unit_revision(loaded, out.results, out.findings.append)
+        )
         target = out.folder / "layers" / loaded.config.target
         files.setdefault(target, (loaded.info, {}))[1][loaded.info.layer or ""] = revision
     for target, (info, revisions) in files.items():

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import glob
+import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from geomerge.errors import LayerError
-
-MANIFEST = "manifest.json"
+from geomerge.previous import require_replaceable
 
 
 @contextlib.contextmanager
@@ -33,16 +35,20 @@ def staged(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
     parent, previous = target.parent, target.with_name(f".{target.name}.previous")
     recover(target)
     if target.exists() and not overwrite:
-        _require_ours(target)
+        require_replaceable(target)
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=f".{target.name}.staging-", dir=parent))
+        _clear_stages(target)
+        own = f".{target.name}.staging-{socket.gethostname()}-{os.getpid()}-"
+        stage = Path(tempfile.mkdtemp(prefix=own, dir=parent))
     except OSError as error:
         raise LayerError(f"{parent} cannot be written: {error.strerror}. Choose another folder (output).") from error
     try:
         stage.chmod(0o755)
         yield stage
         _swap(stage, target, previous)
+    except LayerError as error:  # the place of the stage means nothing to anyone
+        raise LayerError(*(fault.replace(str(stage), str(target)) for fault in error.faults)) from error
     except OSError as error:
         raise LayerError(
             f"{error.filename or target} cannot be written: {error.strerror or error}. The previous results are "
@@ -71,11 +77,20 @@ def _swap(stage: Path, target: Path, previous: Path) -> None:
     shutil.rmtree(previous, ignore_errors=True)
 
 
-def _require_ours(target: Path) -> None:
-    if not target.is_dir():
-        raise LayerError(f"{target} is a file. Name a folder as output.")
-    if any(target.iterdir()) and not (target / MANIFEST).exists():
-        raise LayerError(
-            f"{target} holds files that geomerge did not write. Choose another folder (output), or allow to replace it "
-            f"(--overwrite)."
-        )
+def _clear_stages(target: Path) -> None:
+    """Remove what runs that were killed on this machine have left."""
+    prefix = f".{target.name}.staging-{socket.gethostname()}-"
+    for stage in target.parent.glob(f"{glob.escape(prefix)}*"):
+        number = stage.name.removeprefix(prefix).partition("-")[0]
+        if number.isdigit() and not _alive(int(number)):
+            shutil.rmtree(stage, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's, or a system that does not tell
+        return True
+    return True

@@ -80,10 +80,17 @@ def joined(features: pd.DataFrame, code: pd.Series, key: Sequence[str]) -> pd.Se
     >>> joined(parcels, pd.Series(["0710", "0710"]), ["gnr", "bnr", "fnr"]).tolist()
     ['0710-12/3', '0710-12/3/1']
     """
-    parts = features[key[0]].astype("string").fillna("0")
+    parts = _texts(features[key[0]])
     for column in key[1:]:
-        parts = parts + "/" + features[column].astype("string").fillna("0")
+        parts = parts + "/" + _texts(features[column])
     return code.astype("string").fillna("") + "-" + parts.str.replace(r"(/0+)+$", "", regex=True)
+
+
+def _texts(numbers: pd.Series) -> pd.Series:
+    """Return numbers as text, whole ones without decimals: a column with gaps is read as decimal numbers."""
+    if pd.api.types.is_float_dtype(numbers.dtype) and (numbers.dropna() % 1 == 0).all():
+        numbers = numbers.astype("Int64")
+    return numbers.astype("string").fillna("0")
 
 
 def check_keys(old: pd.Series, new: pd.Series, layer: str) -> Iterator[Finding]:

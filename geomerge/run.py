@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
+import pandas as pd
 
 from geomerge.assignment import Assignment
-from geomerge.checks import area_balance, check_balance, check_counts, check_lost, check_units
+from geomerge.checks import area_balance, check_balance, check_counts, check_ids, check_lost, check_units
 from geomerge.crosswalk import crosswalk
 from geomerge.dissolve import Level, dissolve, dissolve_level
 from geomerge.edges import boundary_lines
-from geomerge.errors import LayerError
+from geomerge.errors import InputError, LayerError
 from geomerge.findings import Finding, require
 from geomerge.follow import follow
 from geomerge.inputs import Inputs, Loaded, read_inputs
@@ -80,9 +81,9 @@ def run(
     if dry_run:
         return Run(results, None)
     target = Path(os.path.normpath(output if output is not None else job.file(job.output)))
-    _require_apart(target, [*inputs.files.values(), Path(job.file("."))])
+    _require_apart(target, inputs.files.values())
     with staged(target, overwrite=overwrite) as folder:
-        write_outputs(folder, inputs, results)
+        results = write_outputs(folder, inputs, results)
     return Run(results, target)
 
 
@@ -113,6 +114,7 @@ def carry_out(inputs: Inputs) -> Results:
         sliver_width=job.sliver_width,
         findings=findings,
     )
+    _require_room(inputs, cut["new_code"].dropna().unique())
     log.info("dissolving %d pieces", len(cut))
     new_units = dissolve(
         cut,
@@ -146,6 +148,19 @@ def carry_out(inputs: Inputs) -> Results:
     )
 
 
+def _require_room(inputs: Inputs, codes: Iterable[str]) -> None:
+    """Raise InputError if a column of numbers cannot hold a new code."""
+    codes = list(codes)
+    faults = [
+        f"Column {layer.config.code} of {layer.config.path} holds numbers, but the new code {misfits[0]} is none. "
+        f"Convert the column to text."
+        for layer in (inputs.units, *inputs.layers.values())
+        if (misfits := layer.misfits(codes))
+    ]
+    if faults:
+        raise InputError(*faults)
+
+
 def levels_of(job: Job) -> list[Level]:
     """Return the levels of a job, from the lowest to the highest."""
     return [Level(level.name, level.code, level.label) for level in job.units.levels]
@@ -170,6 +185,7 @@ def _move(loaded: Mapping[str, Loaded], cut: gpd.GeoDataFrame, plan: Plan, findi
         noticed: list[Finding] = []
         assignment = _assign(layer, cut, moved, noticed)
         noticed += check_counts(name, len(layer.table), len(assignment.updated), len(assignment.review))
+        noticed += check_ids(layer.table, layer.config.id, name)  # type: ignore[attr-defined]
         moved[name] = _rekeyed(name, layer, assignment, plan, noticed)
         findings += [_placed(finding, name) for finding in noticed]
     return {name: moved[name] for name in loaded}
@@ -177,6 +193,14 @@ def _move(loaded: Mapping[str, Loaded], cut: gpd.GeoDataFrame, plan: Plan, findi
 
 def _shown(items: list[tuple[str, Loaded]]) -> Iterable[tuple[str, Loaded]]:
     return progress(items, "reassign")
+
+
+def _with_review(
+    old: pd.Series, new: pd.Series, review: pd.DataFrame, config: LayerConfig
+) -> tuple[pd.Series, pd.Series]:
+    """Return old and new keys with those of the rows in review, which keep theirs and must not be taken meanwhile."""
+    kept = joined(review, review[config.code], config.key)
+    return pd.concat([old, kept]), pd.concat([new, kept])
 
 
 def _placed(finding: Finding, name: str) -> Finding:
@@ -217,5 +241,5 @@ def _rekeyed(name: str, layer: Loaded, assignment: Assignment, plan: Plan, findi
     keys = rekey(updated, plan.keys, key=config.key, code=config.code, text=config.key_text)
     old = joined(updated, updated[config.code], config.key)
     new = joined(keys, updated["new_code"], config.key)
-    findings += check_keys(old, new, name)
+    findings += check_keys(*_with_review(old, new, assignment.review, config), name)
     return Moved(assignment, keys, old, new)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -9,8 +10,10 @@ import shapely
 
 from geomerge.coverage import objects
 from geomerge.crs import back_to_source
+from geomerge.dissolve import OURS
 from geomerge.export import difference
 from geomerge.files.revision import Revision
+from geomerge.findings import Finding
 from geomerge.inputs import Loaded
 from geomerge.results import Results
 
@@ -34,14 +37,19 @@ def layer_revision(loaded: Loaded, results: Results, name: str) -> Revision:
     return difference(pd.DataFrame(loaded.original), after)
 
 
-def unit_revision(loaded: Loaded, results: Results) -> Revision:
-    """Return the new units as changes to the old ones: changed in place, added, removed."""
+def unit_revision(loaded: Loaded, results: Results, report: Callable[[Finding], None]) -> Revision:
+    """Return the new units as changes to the old ones: changed in place, added, removed.
+
+    Columns of the source that are called like those of a run (``change``, ``valid_from``) are its own and stay.
+    """
     original, code = loaded.original, loaded.config.code
     new = results.new_units
-    after = pd.DataFrame(new[[column for column in original.columns if column in new.columns]]).copy()
+    columns = [column for column in original.columns if column not in (*OURS, original.geometry.name)]
+    after = pd.DataFrame(new[columns]).copy()
     after[code] = loaded.in_source_type(new[code])
-    after = after.drop(columns=original.geometry.name)
-    revision = difference(pd.DataFrame(original.drop(columns=original.geometry.name)), after)
+    before_values = pd.DataFrame(original[columns])
+    _empty_identifiers(after, before_values, report)
+    revision = difference(before_values, after)
     before = results.units.geometry.reindex(new.index)
     redrawn = shapely.to_wkb(new.geometry.to_numpy()) != shapely.to_wkb(before.to_numpy())
     shapes = back_to_source(
@@ -60,6 +68,21 @@ def unit_revision(loaded: Loaded, results: Results) -> Revision:
         revision.removed,
         {row: likes[row] for row in revision.added},
     )
+
+
+def _empty_identifiers(after: pd.DataFrame, before: pd.DataFrame, report: Callable[[Finding], None]) -> None:
+    """Empty what identified one old unit in the rows that are added: two units cannot have one identifier."""
+    added = after.index.difference(before.index)
+    for column in after.columns:
+        values = before[column]
+        if len(values) < 2 or not values.is_unique or values.isna().any():
+            continue
+        copied = [row for row in added if after.loc[row, column] in set(values)]
+        if copied:
+            after[column] = after[column].astype(object)
+            after.loc[copied, column] = None
+            what = f"Field {column} is empty in {len(copied)} new units: it told the old units apart"
+            report(Finding("should", "identifier", what, "units", "Fill it in, or state a policy for it (attributes)."))
 
 
 def _multi(shape: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -64,14 +63,19 @@ def test_only_the_columns_needed_are_read(small_job: Any) -> None:
     assert "share" not in read_inputs(read_job(small_job.write())).layers["parcels"].table
 
 
-def test_files_are_named_as_in_the_job(small_job: Any) -> None:
+def test_files_are_named_from_the_folder_of_the_job(small_job: Any) -> None:
     inputs = read_inputs(read_job(small_job.write()))
     assert {name: path.name for name, path in inputs.files.items()} == {
-        "parcels.gpkg": "parcels.gpkg",
-        "plan.yaml": "plan.yaml",
-        "units.gpkg": "units.gpkg",
+        name: name for name in ("job.yaml", "parcels.gpkg", "plan.yaml", "units.gpkg")
     }
-    assert all(isinstance(path, Path) for path in inputs.files.values())
+
+
+def test_a_shapefile_is_named_with_what_belongs_to_it(small_job: Any) -> None:
+    small_job.job["layers"][0]["path"] = "parcels.shp"
+    small_job.write()
+    small_job.parcels.to_file(small_job.folder / "parcels.shp")
+    files = read_inputs(read_job(small_job.path)).files
+    assert {"parcels.shp", "parcels.dbf", "parcels.shx", "parcels.prj"} <= set(files)
 
 
 def test_layers_that_would_overwrite_each_other_are_refused(small_job: Any) -> None:

@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+import json
+import os
+import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from geomerge.errors import LayerError
-from geomerge.publish import MANIFEST, recover, staged
+from geomerge.previous import MANIFEST
+from geomerge.publish import recover, staged
 
 
-def fill(folder: Path, text: str) -> None:
-    (folder / MANIFEST).write_text(text)
+def fill(folder: Path, content: str) -> None:
+    manifest = {"versions": {"geomerge": "1"}, "outputs": [], "text": content}
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+
+
+def text(folder: Path) -> str:
+    return str(json.loads((folder / MANIFEST).read_text())["text"])
 
 
 def test_new_folder(tmp_path: Path) -> None:
     with staged(tmp_path / "out") as folder:
         fill(folder, "new")
         assert not (tmp_path / "out").exists()
-    assert (tmp_path / "out" / MANIFEST).read_text() == "new"
+    assert text(tmp_path / "out") == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_replaces_what_geomerge_made(tmp_path: Path) -> None:
-    for text in ("old", "new"):
+    for content in ("old", "new"):
         with staged(tmp_path / "out") as folder:
-            fill(folder, text)
-    assert (tmp_path / "out" / MANIFEST).read_text() == "new"
+            fill(folder, content)
+    assert text(tmp_path / "out") == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
@@ -43,7 +53,7 @@ def test_failure_leaves_the_previous(tmp_path: Path, failure: BaseException) -> 
 
     with pytest.raises(wanted):  # type: ignore[arg-type]
         fail()
-    assert (tmp_path / "out" / MANIFEST).read_text() == "old"
+    assert text(tmp_path / "out") == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
@@ -52,7 +62,7 @@ def test_recovers_from_a_death_between_the_two_renames(tmp_path: Path) -> None:
         fill(folder, "old")
     (tmp_path / "out").rename(tmp_path / ".out.previous")
     recover(tmp_path / "out")
-    assert (tmp_path / "out" / MANIFEST).read_text() == "old"
+    assert text(tmp_path / "out") == "old"
 
 
 def test_refuses_a_folder_of_somebody_else(tmp_path: Path) -> None:
@@ -75,3 +85,17 @@ def test_unwritable_place(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LayerError, match="cannot be written"), staged(tmp_path / "file" / "out"):
         pass
+
+
+def test_what_killed_runs_left_is_removed(tmp_path: Path) -> None:
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+        dead = process.pid
+    left = tmp_path / f".out.staging-{socket.gethostname()}-{dead}-abc"
+    alive = tmp_path / f".out.staging-{socket.gethostname()}-{os.getpid()}-abc"
+    left.mkdir()
+    alive.mkdir()
+    with staged(tmp_path / "out") as folder:
+        fill(folder, "new")
+    assert not left.exists()
+    assert alive.exists()
