@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from geomerge.assignment import (
+    DISAGREES,
     LEADER_IN_REVIEW,
     LEADERS_APART,
+    NO_CODE,
     NO_LEADER,
     Assignment,
     Report,
@@ -18,8 +21,12 @@ from geomerge.assignment import (
     require_codes,
     require_column,
 )
+from geomerge.coverage import Indices
 from geomerge.errors import InputError
 from geomerge.findings import Finding, collector
+
+DIGITS = r"0|[1-9][0-9]*"
+EXACT = 2**53  # whole numbers below it are exact in a column of decimal numbers
 
 
 def follow(
@@ -30,12 +37,14 @@ def follow(
     key: str,
     by: str | None = None,
     code: str = "code",
+    leader_code: str | None = None,
     findings: list[Finding] | None = None,
 ) -> Assignment:
     """Give each row the new unit of the feature it refers to, or put it in review with that feature.
 
     Several features may carry one key (a property of several parcels): rows follow them if all of them went
-    to the same unit, and go to review if not.
+    to the same unit, and go to review if not. A row whose own code is missing, or is that of none of the
+    features it refers to, goes to review: it would keep a code that has ended, or leave a unit that lives on.
 
     Parameters
     ----------
@@ -44,7 +53,8 @@ def follow(
     leaders
         Assignment of the features they refer to.
     foreign_key
-        Column of the table that refers to the features.
+        Column of the table that refers to the features. Text refers to whole numbers if all of it is plain
+        digits without leading zeros, as a table without types holds them; and the other way round.
     key
         Column of the features it refers to.
     by
@@ -52,6 +62,9 @@ def follow(
         apart, all of them go to review, which is a finding that blocks. Rows without a value stand alone.
     code
         Column of the table with the code of the old unit, text.
+    leader_code
+        Column of the features with the code of their old unit; without it, ``code`` if they have that. Where
+        they have none, codes are not compared.
     findings
         List that collects what was noticed; without it, findings become warnings.
 
@@ -78,11 +91,13 @@ def follow(
     for column in filter(None, (foreign_key, by)):
         require_column(table, column, "rows")
     require_column(leaders.updated, key, "features")
+    if leader_code is not None:
+        require_column(leaders.updated, leader_code, "features")
     require_codes(table, code)
     added_columns(table)
     known = _known(leaders, key)
-    _require_same_type(table[foreign_key], known.index)
-    position = known.index.get_indexer(pd.Index(table[foreign_key]))
+    wanted, names = _comparable(table[foreign_key], known.index)
+    position = names.get_indexer(wanted)
     position[table[foreign_key].isna().to_numpy()] = -1
     led = position >= 0
     result = empty_result(len(table))
@@ -90,6 +105,12 @@ def follow(
         result.loc[led, column] = known[column].to_numpy(dtype=object)[position[led]]
     result.loc[led, "method"] = "follows"
     result.loc[~led, "reason"] = NO_LEADER
+    decided = (result["reason"] == "").to_numpy()
+    result.loc[decided & table[code].isna().to_numpy(), "reason"] = NO_CODE
+    leader_code = leader_code or code
+    if leader_code in leaders.updated.columns:
+        agrees = _agrees(table[code], position, leaders, known.index.get_indexer(leaders.whole()[key]), leader_code)
+        result.loc[decided & table[code].notna().to_numpy() & ~agrees, "reason"] = DISAGREES
     report = collector(findings)
     if by is not None:
         _keep_together(result, table[by], report)
@@ -112,14 +133,50 @@ def _known(leaders: Assignment, key: str) -> pd.DataFrame:
     return first.assign(reason=pd.Series(reasons, index=first.index, dtype=object))
 
 
-def _require_same_type(values: pd.Series, index: pd.Index) -> None:
-    kinds = [pd.api.types.is_numeric_dtype(found.dtype) for found in (values, index)]
-    if kinds[0] != kinds[1] and values.notna().any() and len(index):
+def _agrees(
+    own: pd.Series, position: Indices, leaders: Assignment, leader_position: Indices, leader_code: str
+) -> NDArray[np.bool_]:
+    """Return which rows have the code of a feature they refer to; both tell their key by its position."""
+    code, codes = require_codes(leaders.whole(), leader_code)
+    own_code = pd.Index(codes, dtype=object).get_indexer(pd.Index(own, dtype=object))
+    pairs = [place * (len(codes) + 1) + number for place, number in ((position, own_code), (leader_position, code))]
+    return np.asarray(
+        (position >= 0) & (own_code >= 0) & np.isin(pairs[0], pairs[1][(leader_position >= 0) & (code >= 0)])
+    )
+
+
+def _comparable(values: pd.Series, index: pd.Index) -> tuple[pd.Index, pd.Index]:
+    """Return keys of rows and of features so that they compare: as digits, where one are numbers and one text."""
+    keys = pd.Index(values)
+    kinds = [pd.api.types.is_numeric_dtype(found.dtype) for found in (keys, index)]
+    if kinds[0] == kinds[1] or not values.notna().any() or not len(index):
+        return keys, index
+    digits = [_digits(found, kind) for found, kind in zip((keys, index), kinds, strict=True)]
+    if digits[0] is None or digits[1] is None:
         words = ["numbers" if kind else "text" for kind in kinds]
         raise InputError(
             f"Column {values.name} of the rows holds {words[0]}, but the key it refers to holds {words[1]}. "
             f"Convert one of them."
         )
+    return digits[0], digits[1]
+
+
+def _digits(keys: pd.Index, numeric: bool) -> pd.Index | None:
+    """Return keys as plain digits, missing ones kept; None unless all are such text, or whole numbers told exactly."""
+    texts = pd.Series(np.full(len(keys), None, dtype=object))
+    given = np.asarray(keys.notna())
+    present = pd.Series(keys[given])
+    if not numeric:
+        plain = all(isinstance(text, str) for text in present) and present.astype(str).str.fullmatch(DIGITS).all()
+    elif pd.api.types.is_float_dtype(present.dtype):
+        plain = bool(((present % 1 == 0) & (present.abs() < EXACT)).all())
+        present = present.astype("int64") if plain else present
+    else:
+        plain = not pd.api.types.is_bool_dtype(present.dtype)
+    if not plain:
+        return None
+    texts[given] = present.astype(str).to_numpy(dtype=object)
+    return pd.Index(texts, dtype=object)
 
 
 def _keep_together(result: pd.DataFrame, owner: pd.Series, report: Report) -> None:

@@ -135,9 +135,103 @@ def test_no_rows_and_no_features() -> None:
     assert told(rows(7), leaders()) == [(None, "", "follows no known feature")]
 
 
-def test_text_does_not_refer_to_numbers() -> None:
+@pytest.mark.parametrize(
+    ("lead", "keys"),
+    [
+        (PARCELS, ["7", "8", None, "12"]),
+        (leaders(("7", "8", ""), ("8", "9", "")), [7, 8, None, 12]),
+        (leaders((7.0, "8", ""), (8.0, "9", ""), (None, "9", "")), ["7", "8", None, "12"]),
+    ],
+)
+def test_text_of_plain_digits_refers_to_whole_numbers(lead: Assignment, keys: list[Any]) -> None:
+    assert told(rows(*keys), lead) == [
+        ("8", "follows", ""),
+        ("9", "follows", ""),
+        (None, "", "follows no known feature"),
+        (None, "", "follows no known feature"),
+    ]
+
+
+def test_long_keys_refer_to_the_last_digit() -> None:
+    lead = leaders((9007199254740992, "8", ""), (9007199254740993, "9", ""), (5300001149, "8", ""))
+    assert [new for new, _, _ in told(rows("9007199254740993", "5300001149"), lead)] == ["9", "8"]
+
+
+@pytest.mark.parametrize("text", ["07", "7.0", " 7", "7/1", "-7", "", "٧"])
+def test_other_text_does_not_refer_to_numbers(text: str) -> None:
     with pytest.raises(InputError, match="Column parcel of the rows holds text, but the key it refers to holds num"):
-        told(rows("7"))
+        told(rows("7", text))
+    with pytest.raises(InputError, match="Column parcel of the rows holds numbers, but the key it refers to holds te"):
+        told(rows(7), leaders(("7", "8", ""), (text, "9", "")))
+
+
+@pytest.mark.parametrize("number", [7.5, 2.0**53, float("inf"), True])
+def test_text_refers_to_no_numbers_but_whole_ones_told_exactly(number: Any) -> None:
+    with pytest.raises(InputError, match="Convert one of them"):
+        told(rows("7"), leaders((number, "8", "")))
+
+
+MERGED = leaders(
+    (1, "0110", ""),
+    (2, "0103", ""),
+    (3, "0110", "straddles the new border"),
+    (4, "0110", ""),
+    (4, "0110", ""),
+    (5, "0110", ""),
+    (5, "0104", ""),
+    code=["0101", "0103", "0101", "0101", "0102", "0101", "0104"],
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "code", "expected"),
+    [
+        (1, "0101", ("0110", "follows", "")),
+        (2, "0103", ("0103", "follows", "")),
+        (2, "0101", ("0103", "follows", "code disagrees with the place")),  # would keep a code that has ended
+        (1, "0103", ("0110", "follows", "code disagrees with the place")),  # would leave a unit that lives on
+        (1, "9999", ("0110", "follows", "code disagrees with the place")),
+        (1, None, ("0110", "follows", "no code")),
+        (3, "0103", ("0110", "follows", "follows a feature in review")),
+        (3, None, ("0110", "follows", "follows a feature in review")),
+        (4, "0101", ("0110", "follows", "")),
+        (4, "0102", ("0110", "follows", "")),
+        (4, "0103", ("0110", "follows", "code disagrees with the place")),
+        (5, "0103", ("0110", "follows", "follows features in several units")),
+        (6, "0103", (None, "", "follows no known feature")),
+        (None, "0101", (None, "", "follows no known feature")),
+    ],
+)
+@pytest.mark.parametrize("text", [False, True])
+def test_a_row_has_the_code_of_the_feature_it_follows(
+    key: int | None, code: str | None, expected: tuple[Any, str, str], text: bool
+) -> None:
+    table = pd.DataFrame({"parcel": [1, key], "code": ["0101", code]}).astype({"parcel": "Int64"})
+    if text:
+        table["parcel"] = ["1", None if key is None else str(key)]
+    assert told(table, MERGED) == [("0110", "follows", ""), expected]
+
+
+def test_the_code_of_the_features_has_a_name_of_its_own() -> None:
+    lead = leaders((1, "0110", ""), (2, "0103", ""), kommune=["0101", "0103"])
+    table = pd.DataFrame({"parcel": [1, 2], "code": ["0101", "0101"]})
+    assert told(table, lead, leader_code="kommune") == [
+        ("0110", "follows", ""),
+        ("0103", "follows", "code disagrees with the place"),
+    ]
+    # where the features have no code, there is nothing to compare
+    assert told(table, lead) == [("0110", "follows", ""), ("0103", "follows", "")]
+
+
+def test_a_row_without_a_code_goes_to_review_whatever_the_features_have() -> None:
+    assert told(rows(7, 8, code=["1", None])) == [("8", "follows", ""), ("9", "follows", "no code")]
+
+
+def test_rows_whose_code_disagrees_tear_nothing_apart() -> None:
+    table = pd.DataFrame({"parcel": [1, 2], "code": ["0101", "0101"], "owner": "a"})
+    findings: list[Finding] = []
+    assert told(table, MERGED, by="owner", findings=findings)[0] == ("0110", "follows", "")
+    assert [finding.severity for finding in findings] == ["should"]
 
 
 @pytest.mark.parametrize(
@@ -147,6 +241,7 @@ def test_text_does_not_refer_to_numbers() -> None:
         ({"key": "teig"}, "The features have no column teig"),
         ({"by": "owner"}, "The rows have no column owner"),
         ({"code": "kommune"}, "The features have no column kommune"),
+        ({"leader_code": "kommune"}, "The features have no column kommune"),
     ],
 )
 def test_missing_columns_are_named(options: dict[str, str], fault: str) -> None:

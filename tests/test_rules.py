@@ -430,3 +430,43 @@ def test_rules_for_keys_lead_where_something_moves(rule: dict[str, Any], sentenc
         {"abolish": "4"},
     ]
     assert found(*events, codes="1 2 3 4", keys=[rule | {"add": 200}]) == sentences
+
+
+OVERLAP = "overlap, and neither is more specific (keys from 1 to 9). Let each number fall under one of them."
+
+
+@pytest.mark.parametrize(
+    ("rules", "sentences"),
+    [
+        ([{"numbers": "1-5", "add": 100}, {"numbers": "5-9", "add": 200}], ["1-5 (add 100) and 5-9 (add 200)"]),
+        ([{"numbers": "5", "add": 100}, {"numbers": "5-5", "add": 200}], ["5 (add 100) and 5-5 (add 200)"]),
+        ([{"add": 100}, {"add": 200}], ["all numbers (add 100) and all numbers (add 200)"]),
+        ([{"numbers": "1-5", "add": 100}, {"numbers": "6-10", "add": 200}], []),
+        ([{"numbers": "1-5", "add": 100}, {"numbers": "3", "add": 200}, {"add": 300}], []),
+        ([{"numbers": "1-5", "add": 100}, {"numbers": "3-7", "add": 100}], []),
+        ([{"numbers": "1-5", "add": 100}, {"from": "2", "numbers": "1-5", "add": 200}], []),
+    ],
+)
+def test_the_order_of_rules_for_keys_never_decides(rules: list[dict[str, Any]], sentences: list[str]) -> None:
+    keys = [{"from": "1", "to": "9"} | rule for rule in rules]
+    expected = [f"The rules for {sentence} {OVERLAP}" for sentence in sentences]
+    assert found({"merge": "1 2", "into": "9"}, codes="1 2", keys=keys) == expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "made"),
+    [
+        ({"numbers": "5-20", "add": -5}, "5-20 (add -5) makes 5 0"),
+        ({"numbers": "5", "add": -8}, "5 (add -8) makes 5 -3"),
+        ({"numbers": "5-20", "add": -4}, None),
+        ({"numbers": "0-20", "add": 0}, None),
+        ({"add": -5}, None),
+    ],
+)
+def test_rules_for_keys_lead_to_numbers_that_keys_have(rule: dict[str, Any], made: str | None) -> None:
+    sentence = (
+        f"The rule for {made}, but numbers begin at 1 (keys from 1 to 9). "
+        f"Correct the numbers, or what is added to them."
+    )
+    keys = [{"from": "1", "to": "9"} | rule]
+    assert found({"merge": "1 2", "into": "9"}, codes="1 2", keys=keys) == ([sentence] if made else [])
