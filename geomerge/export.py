@@ -165,7 +165,9 @@ def _tell_new_types(info: layers.Info, revision: layers.Revision, target: Path, 
     kinds = {shape.geom_type for shape in shapes} - {base}
     if kinds and base in ("Point", "LineString", "Polygon") and info.driver not in ("ESRI Shapefile", "GeoJSON"):
         new = ", ".join(sorted(kinds))
-        what = f"The layer is declared {base}, and new geometries are {new}; it now holds both"
+        alike = info.driver in ("FlatGeobuf", "GML") and kinds == {f"Multi{base}"}
+        then = f"all are written as Multi{base}" if alike else "it now holds both"
+        what = f"The layer is declared {base}, and new geometries are {new}; {then}"
         report(Finding("should", "geometry type", what, target.name, "Have programs that expect one type look at it."))
     flat = int((~shapely.has_z(shapes)).sum()) if "Z" in z else 0
     if flat:

@@ -167,7 +167,7 @@ def _digits(keys: pd.Index, numeric: bool) -> pd.Index | None:
     given = np.asarray(keys.notna())
     present = pd.Series(keys[given])
     if not numeric:
-        plain = all(isinstance(text, str) for text in present) and present.astype(str).str.fullmatch(DIGITS).all()
+        plain = bool(all(isinstance(text, str) for text in present) and present.astype(str).str.fullmatch(DIGITS).all())
     elif pd.api.types.is_float_dtype(present.dtype):
         plain = bool(((present % 1 == 0) & (present.abs() < EXACT)).all())
         present = present.astype("int64") if plain else present

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +50,31 @@ def rewrite(source: Info, target: Path, revisions: Mapping[str, Revision], *, ch
             shutil.copytree(file, target, dirs_exist_ok=True)
             for layer, revision in revisions.items():
                 _replace(source, layer, target, revision)
+        elif len(revisions) > 1:
+            _rewrite_several(source, file, target, revisions)
         elif driver_of(source.driver) is None:
             ((layer, revision),) = revisions.items()
             layers.stream(source, layer, target, revision)
         else:
             (revision,) = revisions.values()
             _rewrite_single(source, file, target, revision, changed_at, report)
+
+
+def _rewrite_several(source: Info, file: Path, target: Path, revisions: Mapping[str, Revision]) -> None:
+    """Write a file again whose layers stand side by side in its text, one after the other."""
+    with tempfile.TemporaryDirectory(prefix="geomerge-") as folder:
+        for at, (layer, revision) in enumerate(revisions.items()):
+            new = Path(folder) / str(at) / target.name
+            new.parent.mkdir()
+            rows = layers.fids(replace(source, layer=layer)) if source.driver == "GML" else []
+            if source.driver != "GML" or not gml.rewrite(file, new, layer, revision, rows):
+                raise LayerError(
+                    f"{source.path} is {source.driver}, which is written for one layer at a time, and "
+                    f"{', '.join(revisions)} change. Ask for a format that holds several (gpkg)."
+                )
+            file = new
+        for made in sorted(file.parent.iterdir()):
+            shutil.copyfile(made, target.with_name(made.name))
 
 
 def _rewrite_single(
@@ -109,7 +129,8 @@ def convert(source: Info, target: Path, revision: Revision, *, changed_at: str, 
 def _content(source: Info, layer: str | None, revision: Revision) -> Content:
     """Return a revised layer as an Arrow table."""
     if source.driver == "CSV":
-        content = arrow.from_frame(csvfile.read(Path(source.path), source.encoding), source.name)
+        with on_disk(source.path) as file:
+            content = arrow.from_frame(csvfile.read(file, source.encoding), source.name)
         fids = np.arange(content.table.num_rows)
     elif source.driver == "Parquet":
         content = arrow.from_frame(parquet.read(source), source.name)

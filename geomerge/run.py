@@ -183,7 +183,7 @@ def _move(loaded: Mapping[str, Loaded], cut: gpd.GeoDataFrame, plan: Plan, findi
     for name, layer in _shown(ordered):
         log.info("reassigning %d rows of %s", len(layer.table), name)
         noticed: list[Finding] = []
-        assignment = _assign(layer, cut, moved, noticed)
+        assignment = _assign(layer, cut, loaded, moved, noticed)
         noticed += check_counts(name, len(layer.table), len(assignment.updated), len(assignment.review))
         noticed += check_ids(layer.table, layer.config.id, name)  # type: ignore[attr-defined]
         moved[name] = _rekeyed(name, layer, assignment, plan, noticed)
@@ -207,7 +207,13 @@ def _placed(finding: Finding, name: str) -> Finding:
     return finding if finding.where == name else dataclasses.replace(finding, where=f"{name}: {finding.where}")
 
 
-def _assign(layer: Loaded, cut: gpd.GeoDataFrame, moved: Mapping[str, Moved], findings: list[Finding]) -> Assignment:
+def _assign(
+    layer: Loaded,
+    cut: gpd.GeoDataFrame,
+    loaded: Mapping[str, Loaded],
+    moved: Mapping[str, Moved],
+    findings: list[Finding],
+) -> Assignment:
     config = layer.config
     assert isinstance(config, LayerConfig)
     if config.follows is None:
@@ -227,6 +233,7 @@ def _assign(layer: Loaded, cut: gpd.GeoDataFrame, moved: Mapping[str, Moved], fi
         key=follows.key,
         by=follows.by,
         code=config.code,
+        leader_code=loaded[follows.layer].config.code,
         findings=findings,
     )
 

@@ -186,3 +186,19 @@ def test_lists_are_compared_by_what_they_hold() -> None:
     before = pd.DataFrame({"a": [[1, 2], {"x": 1}, None]})
     assert not difference(before, pd.DataFrame({"a": [[1, 2], {"x": 1}, None]})).changed
     assert difference(before, pd.DataFrame({"a": [[1, 3], {"x": 1}, None]})).changed["a"].tolist() == [[1, 3]]
+
+
+def test_several_parts_in_a_flatgeobuf_of_polygons_are_said(source: Path, tmp_path: Path) -> None:
+    import pyogrio
+
+    table = layers.read(source).explode()
+    pyogrio.write_dataframe(table, tmp_path / "a.fgb", SPATIAL_INDEX="NO")
+    table = layers.read(tmp_path / "a.fgb")
+    first = table.index[0]
+    table.loc[first, "geometry"] = shapely.multipolygons([shapely.box(0, 0, 1, 1), shapely.box(5, 5, 6, 6)])
+    found: list[Finding] = []
+    after = layers.read(export(table, tmp_path / "b.fgb", source=tmp_path / "a.fgb", findings=found))
+    assert set(after.geom_type) == {"MultiPolygon"}
+    assert [finding.what for finding in found] == [
+        "The layer is declared Polygon, and new geometries are MultiPolygon; all are written as MultiPolygon"
+    ]

@@ -157,7 +157,7 @@ def test_long_keys_refer_to_the_last_digit() -> None:
     assert [new for new, _, _ in told(rows("9007199254740993", "5300001149"), lead)] == ["9", "8"]
 
 
-@pytest.mark.parametrize("text", ["07", "7.0", " 7", "7/1", "-7", "", "٧"])
+@pytest.mark.parametrize("text", ["07", "7.0", " 7", "7/1", "-7", "", "\u0667"])
 def test_other_text_does_not_refer_to_numbers(text: str) -> None:
     with pytest.raises(InputError, match="Column parcel of the rows holds text, but the key it refers to holds num"):
         told(rows("7", text))

@@ -289,3 +289,42 @@ def test_heights_are_declared_where_a_new_geometry_has_them(source: Path, tmp_pa
     assert layers.read(tmp_path / "out" / "m.gpkg", "andre").geometry.iloc[0].has_z
     declared = query(tmp_path / "out" / "m.gpkg", "SELECT table_name, z FROM gpkg_geometry_columns")
     assert dict(declared)["andre"] == 2
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_layer_with_heights_is_read_again_after_its_type_is_widened(parts: int, tmp_path: Path) -> None:
+    shapes = [shapely.force_3d(shapely.box(at, 0, at + 1, 1), 7) for at in (0, 1, 5)]
+    table = gpd.GeoDataFrame({"kode": ["1", "2", "3"]}, geometry=shapes, crs="EPSG:25833")
+    pyogrio.write_dataframe(table, tmp_path / "a.gpkg", layer="a", geometry_type="Polygon Z")
+    assert query(tmp_path / "a.gpkg", "SELECT geometry_type_name, z FROM gpkg_geometry_columns") == [("POLYGON", 1)]
+    new = shapely.multipolygons([shapes[0], shapes[2]]) if parts == 2 else shapes[2]
+    target = tmp_path / "out" / "a.gpkg"
+    send(tmp_path / "a.gpkg", target, Revision({}, pd.Series([new], index=[1]), (3,)), "a")
+    declared = query(target, "SELECT geometry_type_name, z FROM gpkg_geometry_columns")
+    assert declared == [("GEOMETRY", 2) if parts == 2 else ("POLYGON", 1)]
+    after = gpd.read_file(target)
+    assert after.geometry.iloc[0].equals(new)
+    assert after.geometry.has_z.tolist() == [True, True]
+    assert layers.read(target)["kode"].tolist() == ["1", "2"]
+
+
+@pytest.mark.parametrize("pending", [False, True])
+def test_an_input_with_a_log_stays_as_it_is(pending: bool, source: Path, tmp_path: Path) -> None:
+    file = tmp_path / "in" / "m.gpkg"
+    file.parent.mkdir()
+    with closing(sqlite3.connect(source)) as writer:
+        writer.execute("PRAGMA journal_mode = WAL")
+        writer.execute("UPDATE register SET kode = '4444'")
+        writer.commit()
+        if pending:
+            shutil.copyfile(source, file)
+            shutil.copyfile(f"{source}-wal", f"{file}-wal")
+    if not pending:
+        shutil.copyfile(source, file)
+    before = {name.name: name.read_bytes() for name in file.parent.iterdir()}
+    layers.refuse_curves(layers.Info(str(file), NASTY, "GPKG", None, None, "Polygon", {}, 3), "it is a test")
+    with geopackage.opened(file) as connection:
+        assert connection.execute("SELECT kode FROM register").fetchall() == [("4444",)]
+    geopackage.copy_file(file, tmp_path / "copy.gpkg")
+    assert query(tmp_path / "copy.gpkg", "SELECT kode FROM register") == [("4444",)]
+    assert {name.name: name.read_bytes() for name in file.parent.iterdir()} == before

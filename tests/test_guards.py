@@ -77,3 +77,11 @@ def test_a_missing_file_is_said_with_what_is_near(tmp_path: Path) -> None:
         require_file(f"zip://{tmp_path}/z.zip!a.shp")
     with on_disk(tmp_path / "a.gpkg") as file:
         assert file == tmp_path / "a.gpkg"
+
+
+def test_a_shapefile_is_replaced_with_its_own_files_only(tmp_path: Path) -> None:
+    for name in ("a.shp", "a.prj", "a.SBN", "a.kode.atx", "a.gpkg", "a.zip", "a.old.prj"):
+        (tmp_path / name).write_text("old")
+    with staged(tmp_path / "a.shp") as stage:
+        stage.write_text("new")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.gpkg", "a.old.prj", "a.shp", "a.zip"]

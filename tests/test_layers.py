@@ -313,6 +313,90 @@ def test_nothing_counts_as_written_on_a_full_disk(case: Case, tmp_path: Path) ->
     assert "full" in done.stdout
 
 
+def singles(case: Case, *, z: bool = False) -> gpd.GeoDataFrame:
+    """Return two polygons side by side and one away from them."""
+    scale = 0.001 if case.crs == "EPSG:4326" else 100
+    shapes = [shapely.box(x * scale, 0, (x + 1) * scale, scale) for x in (0, 1, 5)]
+    shapes = [shapely.force_3d(shape, 7.0) for shape in shapes] if z else shapes
+    return gpd.GeoDataFrame({"kode": ["1", "2", "3"]}, geometry=shapes, crs=case.crs)
+
+
+@pytest.mark.parametrize("z", [False, True], ids=["flat", "heights"])
+@each_format
+def test_a_merge_into_several_parts_fits_a_layer_of_polygons(case: Case, z: bool, tmp_path: Path) -> None:
+    source, table = tmp_path / f"a{case.suffix}", singles(case, z=z)
+    if case.suffix == ".parquet":
+        table.to_parquet(source)
+    else:
+        driver = {".gpkg": "GPKG", ".fgb": "FlatGeobuf", ".geojson": "GeoJSON", ".gdb": "OpenFileGDB"}
+        name = driver.get(case.suffix, {".shp": "ESRI Shapefile", ".gml": "GML"}.get(case.suffix))
+        pyogrio.write_dataframe(table, source, driver=name)
+    before = layers.read(source).sort_values("kode")
+    one, _, three = before.index
+    new = shapely.multipolygons(shapely.get_parts(before.geometry.loc[[one, three]].to_numpy()))
+    revision = Revision({}, pd.Series([new], index=[one]), (int(three),))
+    send(source, tmp_path / "out" / source.name, revision)
+    for target in (".gpkg", ".fgb", ".geojson", ".gdb", ".shp", ".gml", ".parquet", ".csv"):
+        convert(source, tmp_path / f"as{target}", revision)
+    asked = [tmp_path / f"as{suffix}" for suffix in (".gpkg", ".fgb", ".gdb", ".shp", ".gml", ".parquet")]
+    for file in (tmp_path / "out" / source.name, *asked):
+        after = layers.read(file).sort_values("kode")
+        assert after["kode"].tolist() == ["1", "2"]
+        assert shapely.get_num_geometries(after.geometry.to_numpy()).tolist() == [2, 1], file
+        assert after.geometry.has_z.tolist() == [z, z]
+        assert shapely.equals(after.geometry.iloc[0], new) or file.suffix in (".gdb", ".geojson")
+
+
+def test_layers_of_one_gml_change_together(shared: Path, tmp_path: Path) -> None:
+    info = layers.describe(denmark(shared), "Jordstykke")
+    rows = {name: layers.read(denmark(shared), name).index for name in ("Jordstykke", "Centroide")}
+    revisions = {
+        "Jordstykke": Revision({"kommunekode": pd.Series(["0265"], index=rows["Jordstykke"][:1])}),
+        "Centroide": Revision(removed=(int(rows["Centroide"][0]),)),
+    }
+    target = tmp_path / "60851.gml"
+    rewrite.rewrite(info, target, revisions, changed_at=STAMP, report=print)
+    assert layers.read(target, "Jordstykke")["kommunekode"].tolist() == ["0265", *["0350"] * 46]
+    assert len(layers.read(target, "Centroide")) == len(rows["Centroide"]) - 1
+    assert len(layers.read(target, "MatrikelSkel")) == 584
+    moved = Revision({}, pd.Series([shapely.Point(1, 1)], index=rows["Centroide"][:1]))
+    with pytest.raises(LayerError, match=r"is GML, which .* Jordstykke, Centroide change\. Ask for a format"):
+        rewrite.rewrite(info, target, revisions | {"Centroide": moved}, changed_at=STAMP, report=print)
+
+
+def test_layers_of_another_format_that_change_together_are_refused(tmp_path: Path) -> None:
+    for name in ("en", "to"):
+        table = sample_table(CASES[3])[["kode", "geometry"]].iloc[:2]
+        pyogrio.write_dataframe(table, tmp_path / "a.sqlite", driver="SQLite", layer=name, append=name == "to")
+    info = layers.describe(tmp_path / "a.sqlite", "en")
+    with pytest.raises(LayerError, match=r"is SQLite, which is written for one layer at a time, and en, to change"):
+        rewrite.rewrite(
+            info, tmp_path / "b.sqlite", {"en": Revision(), "to": Revision()}, changed_at=STAMP, report=print
+        )
+
+
+@pytest.mark.parametrize("suffix", [".gdb", ".fgb", ".gpkg", ".parquet", ".gml", ".shp"])
+def test_dates_alone_that_become_times_are_said(suffix: str, tmp_path: Path) -> None:
+    table = gpd.GeoDataFrame({"fra": [dt.date(2020, 1, 1)]}, geometry=[shapely.box(0, 0, 1, 1)], crs=25833)
+    said: list[str] = []
+    layers.write(table, tmp_path / f"a{suffix}", report=said.append)
+    layers.write(table, tmp_path / "b.gpkg")
+    said += convert(tmp_path / "b.gpkg", tmp_path / f"c{suffix}")
+    name = {".gdb": "OpenFileGDB", ".fgb": "FlatGeobuf"}.get(suffix)
+    lost = [sentence for sentence in said if "dates alone" in sentence]
+    assert lost == ([f"{name} has no dates alone: fra becomes a time at midnight"] * 2 if name else [])
+    assert ("[D]" in layers.describe(tmp_path / f"a{suffix}").fields["fra"] or suffix == ".parquet") is (name is None)
+
+
+def test_heights_that_flatgeobuf_drops_are_said(tmp_path: Path) -> None:
+    shapes = [shapely.force_3d(shapely.box(0, 0, 1, 1), 5), shapely.LineString([(0, 0, 1), (1, 1, 2)])]
+    said: list[str] = []
+    table = gpd.GeoDataFrame({"kode": ["1", "2"]}, geometry=shapes, crs=25833)
+    layers.write(table, tmp_path / "a.fgb", report=said.append)
+    assert "FlatGeobuf has no heights where geometries are of several types" in said
+    assert not layers.read(tmp_path / "a.fgb").geometry.has_z.any()
+
+
 # ---- from every format to every format
 
 
@@ -693,6 +777,22 @@ def test_the_index_of_a_shapefile_goes_when_shapes_move(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / source.name).with_suffix(".qix").exists()
 
 
+def test_only_what_belongs_to_a_shapefile_goes_with_it(tmp_path: Path) -> None:
+    source, out = source_file(CASES[4], tmp_path), tmp_path / "out"
+    own = [".qpj", ".shp.xml", ".QIX", ".sbn", ".kode.atx", ".ain"]
+    foreign = [".gpkg", ".xlsx", ".zip", ".gpkg-wal", ".old.shp", ".backup.prj"]
+    for suffix in own + foreign:
+        (tmp_path / f"kommuner{suffix}").write_bytes(b"original")
+    out.mkdir()
+    (out / "kommuner.gpkg").write_bytes(b"already updated")
+    send(source, out / source.name, Revision({"kode": pd.Series(["0999"], index=[0])}))
+    kept = [".shp", ".shx", ".dbf", ".prj", ".cpg", ".gpkg", ".qpj", ".shp.xml", ".QIX", ".sbn"]
+    assert sorted(file.name for file in out.iterdir()) == sorted(f"kommuner{suffix}" for suffix in kept)
+    assert (out / "kommuner.gpkg").read_bytes() == b"already updated"
+    send(source, tmp_path / "same" / source.name, Revision())
+    assert (tmp_path / "same" / "kommuner.kode.atx").exists()
+
+
 def test_a_shapefile_without_its_table_is_refused(tmp_path: Path) -> None:
     source = source_file(CASES[4], tmp_path)
     source.with_suffix(".dbf").unlink()
@@ -905,6 +1005,16 @@ def test_a_zipped_table_is_read_and_what_is_not_there_is_said(tmp_path: Path) ->
     assert layers.read(name)["kode"].tolist() == ["0301"]
     with pytest.raises(LayerError, match=r"holds no nei\.csv\. It holds in/register\.csv\."):
         layers.read(f"zip://{tmp_path}/z.zip!nei.csv")
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".csv", ".parquet"])
+def test_a_zipped_table_goes_out_as_asked(suffix: str, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+        archive.writestr("in/register.csv", "kode;a\n0301;1\n0704;2\n")
+    name = f"zip://{tmp_path}/z.zip!in/register.csv"
+    target = tmp_path / f"b{suffix}"
+    convert(name, target, Revision({"kode": pd.Series(["0999"], index=[1])}))  # type: ignore[arg-type]
+    assert layers.read(target)["kode"].tolist() == ["0301", "0999"]
 
 
 def test_geojson_in_another_encoding_is_refused(tmp_path: Path) -> None:

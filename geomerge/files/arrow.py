@@ -173,18 +173,22 @@ def refuse(found: str | None, name: str, why: str) -> None:
 
 
 def fitting(content: Content) -> Content:
-    """Return a layer whose geometries fit its declared type: promoted to it, or the type made wider."""
+    """Return a layer whose geometries fit its declared type: promoted to it or its multi type, or any type declared."""
     base, _, z = (content.geometry_type or "").partition(" ")
     if content.geometry is None or base not in (*MULTI, *MULTI.values()):
         return content
-    found = type_of(content.shapes).partition(" ")[0]
-    if found in (base, "Unknown") and base in MULTI:
-        return content if found == base else content.declared("Unknown")
+    shapes = content.shapes
+    found = type_of(shapes).partition(" ")[0]
+    if shapely.is_missing(shapes).all() or (found == base and base in MULTI):
+        return content
+    if base in MULTI and found != MULTI[base]:
+        return content.declared("Unknown")
     if base in MULTI:
-        return content.declared(f"{found} {z}".strip() if found == MULTI[base] else "Unknown")
+        base = MULTI[base]
+        content = content.declared(f"{base} {z}".strip())
     at = content.table.schema.get_field_index(content.geometry)
     singles = [kind for kind, multi in NAMES.items() if MULTI.get(multi) == base]
-    kinds = shapely.get_type_id(content.shapes).tolist()
+    kinds = shapely.get_type_id(shapes).tolist()
     if not set(kinds) & set(singles):
         return content
     values = content.table.column(at).to_pylist()
@@ -209,6 +213,10 @@ def concerns(content: Content, target: Format) -> Iterator[str]:
         yield "FlatGeobuf has no spatial index where rows have no geometry"
     elif target.driver == "FlatGeobuf" and content.geometry:
         yield "FlatGeobuf puts rows in the order of their places, so row numbers change"
+    if target.driver == "FlatGeobuf" and content.geometry:
+        shapes = content.shapes
+        if type_of(shapes) == "Unknown" and shapely.has_z(shapes).any():
+            yield "FlatGeobuf has no heights where geometries are of several types"
 
 
 def require_possible(content: Content, target: Format, path: Path) -> None:
@@ -254,7 +262,7 @@ def prepared(content: Content, target: Format) -> Content:
         table = table.rename_columns([names.get(name, name) for name in table.schema.names])
     content = content.replaced(table)
     if target.mixed or content.geometry is None:
-        return content
+        return fitting(content) if target.driver in ("GPKG", "FlatGeobuf", "GML") else content
     found = promoted(content.shapes)[1] if target.driver == "OpenFileGDB" else type_of(content.shapes)
     declared = [kind for kind in (found, content.geometry_type) if kind not in (None, "Unknown")]
     return content.declared(declared[0] if declared else "Polygon")

@@ -11,6 +11,7 @@ from pyproj import CRS
 from geomerge.errors import LayerError
 
 SEPARATOR = "|"
+DAYS = ("datetime64[D]", "date32[day]", "date64[ms]")  # types of dates alone
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ FORMATS: tuple[Format, ...] = (
         plain_names=True, mixed=False, grid=True, many_layers=True,
     ),
     Format(
-        "GML", ".gml", dates=False, binary=False, empty_text=False, plain_names=True, coded_crs=True,
+        "GML", ".gml", binary=False, empty_text=False, plain_names=True, coded_crs=True,
         options={"FORMAT": "GML3.2"},
     ),
     Format("CSV", ".csv", binary=False, empty_text=False, crs=False),
@@ -216,11 +217,12 @@ def concerns(info: Info, target: Format) -> Iterator[str]:
         odd := [field for field in info.fields if not (field.isidentifier() and field.isascii())]
     ):
         yield f"{name} has names of letters, digits and underscores; others are written so: {', '.join(odd)}"
-    kinds = {field: kind.lower() for field, kind in info.fields.items()}
+    kinds = {field: "day" if kind in DAYS else kind.lower() for field, kind in info.fields.items()}
     wide = {"ESRI Shapefile": "becomes a number of up to 18 digits"}.get(name, "becomes a decimal number")
     yield from _lacking(kinds, ("int64",), target.big_integers, f"{name} has no 64-bit integers", wide)
     yield from _lacking(kinds, ("bool",), target.booleans, f"{name} has no booleans", "becomes 0 or 1")
     yield from _lacking(kinds, ("datetime", "timestamp"), target.times, f"{name} has no times of day", "becomes text")
+    yield from _lacking(kinds, ("day",), target.dates, f"{name} has no dates alone", "becomes a time at midnight")
     if target.times:
         yield from _lacking(
             kinds, ("datetime", "timestamp"), target.time_zones, f"{name} keeps no time zones", "is in UTC"
@@ -239,8 +241,6 @@ def concerns(info: Info, target: Format) -> Iterator[str]:
 
 
 def _lacking(kinds: Mapping[str, str], words: tuple[str, ...], there: bool, what: str, then: str) -> Iterator[str]:
-    found = [
-        field for field, kind in kinds.items() if any(word in kind for word in words) and "datetime64[d]" not in kind
-    ]
+    found = [field for field, kind in kinds.items() if any(word in kind for word in words)]
     if found and not there:
         yield f"{what}: {', '.join(found)} {then}"

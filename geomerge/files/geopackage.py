@@ -59,10 +59,11 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     log = path.with_name(f"{path.name}-wal")
     pending = log.exists() and log.stat().st_size > 0
     try:
-        with closing(sqlite3.connect(f"{uri}?mode=ro", uri=True, timeout=PATIENCE)) as connection:
-            if _answers(connection):
-                yield connection
-                return
+        if not _would_leave_files(path):
+            with closing(sqlite3.connect(f"{uri}?mode=ro", uri=True, timeout=PATIENCE)) as connection:
+                if _answers(connection):
+                    yield connection
+                    return
         if not pending:  # a finished file whose folder cannot hold the locks of a log
             with closing(sqlite3.connect(f"{uri}?immutable=1", uri=True)) as connection:
                 _answers(connection)
@@ -77,6 +78,16 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         raise LayerError(f"{path} cannot be read: {error}. Close it in other programs, and try again.") from error
     except sqlite3.DatabaseError as error:
         raise LayerError(f"{path} is damaged: {error}. Get a fresh copy of it.") from error
+
+
+def _would_leave_files(path: Path) -> bool:
+    """Return whether SQLite would leave a log beside a file: it keeps one, and no program has it open.
+
+    Source: https://www.sqlite.org/fileformat2.html, "File format version numbers".
+    """
+    with path.open("rb") as stream:
+        head = stream.read(20)
+    return head[18:20] == b"\x02\x02" and not path.with_name(f"{path.name}-shm").exists()
 
 
 def _answers(connection: sqlite3.Connection) -> bool:
@@ -177,6 +188,8 @@ def _update_geometry(connection: sqlite3.Connection, table: str, fid: str, revis
     kinds = {shape.geom_type.upper() for shape in shapes if shape is not None}
     wider = "GEOMETRY" if kinds - {kind.upper()} and kind.upper() not in ("GEOMETRY", "GEOMETRYCOLLECTION") else kind
     heights = 2 if z == 0 and shapely.has_z(shapes).any() else z
+    if wider != kind and wider == "GEOMETRY" and z == 1:
+        heights = 2  # GDAL knows no type for any geometry with heights, so they are optional
     if (wider, heights) != (kind, z):
         connection.execute(
             "UPDATE gpkg_geometry_columns SET geometry_type_name = ?, z = ? WHERE lower(table_name) = lower(?)",

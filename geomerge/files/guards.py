@@ -13,7 +13,10 @@ from pathlib import Path
 
 from geomerge.errors import LayerError
 
-SIDECARS = (".shx", ".dbf", ".prj", ".cpg", ".qix", ".sbn", ".sbx", ".shp.xml")
+SIDECARS = (  # what belongs to a shapefile; others of its stem are files of their own
+    ".shx", ".dbf", ".prj", ".cpg", ".qpj", ".cst", ".qmd", ".shp.xml", ".dbf.xml", ".prj.xml",
+    ".qix", ".sbn", ".sbx", ".fbn", ".fbx", ".idm", ".ind", ".ain", ".aih", ".ixs", ".mxs",
+)  # fmt: skip
 JOURNALS = ("-wal", "-shm", "-journal")
 
 
@@ -30,6 +33,19 @@ def require_file(path: str | Path) -> None:
         )
     if not os.access(inner, os.R_OK):
         raise LayerError(f"{inner} may not be read. Ask its owner for permission.")
+
+
+def sidecars(path: Path) -> dict[str, Path]:
+    """Return the files beside a shapefile that belong to it, by their suffix in small letters."""
+    if not path.parent.is_dir():
+        return {}
+    start = f"{path.stem}."
+    named = {file: file.name[len(path.stem) :].lower() for file in sorted(path.parent.iterdir())}
+    return {
+        suffix: file
+        for file, suffix in named.items()
+        if file.name.startswith(start) and (suffix in SIDECARS or suffix.endswith(".atx")) and file.is_file()
+    }
 
 
 @contextlib.contextmanager
@@ -102,8 +118,8 @@ def _put(stage: Path, target: Path) -> None:
     if target.is_dir() and not target.is_symlink():
         shutil.rmtree(target)
     if target.suffix.lower() == ".shp":
-        for suffix in SIDECARS:
-            target.with_suffix(suffix).unlink(missing_ok=True)
+        for file in sidecars(target).values():
+            file.unlink(missing_ok=True)
     if target.suffix.lower() == ".gpkg":
         for suffix in JOURNALS:
             target.with_name(target.name + suffix).unlink(missing_ok=True)

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from geomerge.errors import LayerError
+from geomerge.files.guards import sidecars
 from geomerge.files.revision import Revision
 
 HEADER = 100
-INDEXES = (".qix", ".sbn", ".sbx", ".idm", ".ind")
+PLACES = (".qix", ".sbn", ".sbx", ".fbn", ".fbx")  # indexes of shapes, wrong as soon as these change
+VALUES = (".atx", ".idm", ".ind", ".ain", ".aih", ".ixs", ".mxs")  # and of values
 MISSING = {"N": b"*", "F": b"*", "D": b"0", "L": b"?", "C": b" "}  # as GDAL writes them
 LANGUAGES = {
     0x01: "cp437", 0x02: "cp850", 0x03: "cp1252", 0x57: "cp1252", 0x64: "cp852", 0x65: "cp866", 0x66: "cp865",
@@ -98,11 +100,11 @@ def rewrite(source: Path, target: Path, revision: Revision, *, text: str, change
     draw
         Writes geometries as a new shapefile with one record each, of the type of the source, in a folder.
     """
-    for file in sorted(source.parent.glob(f"{source.stem}.*")):
-        suffix = file.name[len(source.stem) :]
-        index = suffix.lower() in INDEXES and not (revision.same_rows and revision.geometry.empty)
-        if suffix.lower() not in (".shp", ".shx", ".dbf") and not index:
-            shutil.copyfile(file, target.with_name(target.stem + suffix))
+    moved = not (revision.same_rows and revision.geometry.empty)
+    stale = (PLACES if moved else ()) + (VALUES if moved or revision.changed else ())
+    for suffix, file in sidecars(source).items():
+        if suffix not in (".shx", ".dbf") and not suffix.endswith(stale):
+            shutil.copyfile(file, target.with_name(target.stem + file.name[len(source.stem) :]))
     rewrite_table(_require(source, ".dbf"), target.with_suffix(".dbf"), revision, text, changed_at)
     if source.suffix.lower() != ".dbf":
         _rewrite_shapes(source, target, revision, draw)
