@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -25,7 +27,7 @@ from geomerge.coverage import Indices
 from geomerge.errors import InputError
 from geomerge.findings import Finding, collector
 
-DIGITS = r"0|[1-9][0-9]*"
+DIGITS = re.compile(r"0|[1-9][0-9]*")
 EXACT = 2**53  # whole numbers below it are exact in a column of decimal numbers
 
 
@@ -167,7 +169,7 @@ def _digits(keys: pd.Index, numeric: bool) -> pd.Index | None:
     given = np.asarray(keys.notna())
     present = pd.Series(keys[given])
     if not numeric:
-        plain = bool(all(isinstance(text, str) for text in present) and present.astype(str).str.fullmatch(DIGITS).all())
+        plain = all(isinstance(text, str) and DIGITS.fullmatch(text) for text in present)
     elif pd.api.types.is_float_dtype(present.dtype):
         plain = bool(((present % 1 == 0) & (present.abs() < EXACT)).all())
         present = present.astype("int64") if plain else present
