@@ -136,6 +136,11 @@ def test_new_keys_do_not_collide(done: Run) -> None:
     parcels = ledger[ledger["layer"] == "parcels"][["old_key", "new_key"]].drop_duplicates()
     assert parcels["new_key"].is_unique
     teig = pyogrio.read_dataframe(folder(done) / "layers" / "cadastre_2016.gpkg", layer="teig")
+    addresses = pyogrio.read_dataframe(folder(done) / "layers" / "addresses_2016.gpkg", layer="adresse")
+    properties = set(zip(teig["kommunenummer"], teig["gardsnummer"], teig["bruksnummer"], strict=True))
+    named = set(zip(addresses["kommunenummer"], addresses["gardsnummer"], addresses["bruksnummer"], strict=True))
+    undecided = pyogrio.read_dataframe(folder(done) / "review.gpkg", layer="parcels")
+    assert len(named - properties) <= len(undecided)  # addresses on parcels that a person must decide
     assert (teig["matrikkelnummertekst"].str.split("/").str[0].astype(int) == teig["gardsnummer"]).all()
 
 
