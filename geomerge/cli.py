@@ -138,6 +138,7 @@ def pieces(plan: Path, units: str, target: Path, code: str, gap_width: float) ->
     from geomerge import pieces as cut
     from geomerge import read_plan
 
+    _require_other(target, units, str(plan))
     table = _read_spatial(units)
     findings: list[Any] = []
     found = cut(table, read_plan(plan).to_crs(table.crs), code=code, gap_width=gap_width, findings=findings)
@@ -157,6 +158,7 @@ def dissolve(cut: str, target: Path, units: str | None, plan: Path | None, code:
     from geomerge import dissolve as join
     from geomerge import read_plan
 
+    _require_other(target, cut, units)
     findings: list[Any] = []
     found = join(
         _read_spatial(cut),
@@ -187,6 +189,7 @@ def reassign(features: str, cut: str, target: Path, code: str, min_share: float,
     """Give each of the FEATURES (a file, or file|layer) its new unit; the target gets layers updated and review."""
     from geomerge import reassign as assign
 
+    _require_other(target, features, cut)
     findings: list[Any] = []
     found = assign(
         _read_spatial(features),
@@ -209,6 +212,7 @@ def export(source: str, target: Path) -> None:
     from geomerge.export import send
     from geomerge.layers import Revision, describe, split_name
 
+    _require_other(target, source)
     path, name = split_name(source)
     info = describe(path, name)
     findings: list[Any] = []
@@ -224,6 +228,16 @@ def schema(what: str) -> None:
     from geomerge.plan import Plan
 
     _print_json((Plan if what == "plan" else Job).model_json_schema())
+
+
+def _require_other(target: Path, *sources: str | None) -> None:
+    """Refuse to write into a file that is read."""
+    from geomerge.errors import LayerError
+    from geomerge.layers import split_name
+
+    for source in filter(None, sources):
+        if Path(split_name(source)[0]).resolve() == target.resolve():
+            raise LayerError(f"{target} is both source and target. Name another file (-o).")
 
 
 def _read_spatial(name: str) -> Any:

@@ -84,7 +84,7 @@ class Selector(Model):
         Polygon file: the part lies inside.
     line, side, holding
         Line file that cuts the unit; the part lies to the ``left`` or ``right`` of the line's direction, or
-        is the one that holds the point ``[x, y]`` (in the CRS of the units).
+        is the one that holds the point ``[x, y]`` (in the CRS the job works in).
     districts
         Codes of sub-units whose area makes up the part.
     keys

@@ -100,3 +100,19 @@ def test_every_command_has_help(name: str) -> None:
     done = call(name, "--help")
     assert done.exit_code == 0
     assert "Usage:" in done.stdout
+
+
+def test_no_verb_writes_into_what_it_reads(small_job: Any, tmp_path: Path) -> None:
+    small_job.write()
+    units = tmp_path / "units.gpkg"
+    before = units.read_bytes()
+    for arguments in (
+        ["export", units, "-o", units],
+        ["pieces", tmp_path / "plan.yaml", f"{units}|units", "-o", units],
+        ["dissolve", units, "-o", units],
+        ["reassign", units, "--pieces", tmp_path / "parcels.gpkg", "-o", units],
+    ):
+        done = call(*arguments)
+        assert done.exit_code == 2
+        assert "is both source and target" in done.stderr
+    assert units.read_bytes() == before
