@@ -34,11 +34,12 @@ def _projected(name: str) -> str:
 
 
 def _known_encoding(name: str) -> str:
+    """Return an encoding under the name that both Python and GDAL know: latin-1 is ISO-8859-1."""
     try:
-        codecs.lookup(name)
+        known = codecs.lookup(name).name
     except LookupError as error:
         raise ValueError(f"{name} is no known encoding; write it like UTF-8 or ISO-8859-1") from error
-    return name
+    return known.replace("iso8859-", "ISO-8859-")
 
 
 Text = Annotated[str, Field(min_length=1)]

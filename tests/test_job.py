@@ -12,7 +12,7 @@ import yaml
 
 from geomerge.attributes import Take
 from geomerge.errors import PlanFormatError
-from geomerge.job import Job, read_job
+from geomerge.job import FileLayer, Job, read_job
 
 SMALLEST = "plan: plan.yaml\nunits: {path: units.gpkg, code: kommunenummer}\n"
 
@@ -147,3 +147,9 @@ def test_the_sample_job_fits_the_schema(sample: Path) -> None:
     data = yaml.safe_load((sample / "job.yaml").read_text(encoding="utf-8"))
     jsonschema.validate(data, Job.model_json_schema(), cls=jsonschema.Draft202012Validator)
     assert read_job(sample / "job.yaml").units.code == "kommunenummer"
+
+
+def test_an_encoding_gets_the_name_that_gdal_knows() -> None:
+    for name in ("latin-1", "ISO-8859-1", "iso8859-1"):
+        assert FileLayer(path="a.shp", code="c", encoding=name).encoding == "ISO-8859-1"
+    assert FileLayer(path="a.csv", code="c", encoding="UTF-8").encoding == "utf-8"
