@@ -12,7 +12,6 @@ import geopandas as gpd
 import pandas as pd
 import shapely
 from pyproj import CRS
-from pyproj.exceptions import CRSError as ProjError
 
 from geomerge import layers
 from geomerge.crs import require_projected, same_crs
@@ -90,8 +89,8 @@ def read_inputs(job: Job) -> Inputs:
             return None
 
     plan = attempt(read_plan, job.file(job.plan))
-    wanted = attempt(_crs, job.crs, "The job") if job.crs else None
-    units = attempt(_read_units, job, wanted) if wanted or not job.crs else None
+    wanted = CRS(job.crs) if job.crs else None  # the job made sure that it is known
+    units = attempt(_read_units, job, wanted)
     crs = wanted or (units.table.crs if units is not None else None)
     loaded = {config.name: attempt(_read_layer, job, config, crs) for config in job.layers}
     districts = attempt(_read_subunits, job, job.districts, crs) if job.districts else None
@@ -178,19 +177,12 @@ def _load(job: Job, config: FileLayer, columns: list[str] | None, crs: Any) -> L
 
 def _located(table: gpd.GeoDataFrame, name: str, given: str | None, crs: Any) -> gpd.GeoDataFrame:
     """Bring a table into the working CRS; vertices are moved, and nothing is cut before."""
-    if given is not None and table.crs is not None and not same_crs(table.crs, _crs(given, name)):
+    if given is not None and table.crs is not None and not same_crs(table.crs, CRS(given)):
         raise CRSError(f"{name} declares {table.crs.to_string()}, but the job says {given}. Correct one of them.")
     if table.crs is None and given is None:
         raise CRSError(f"{name} does not say which CRS it is in. State it in the job (crs: EPSG:...).")
-    table = table if table.crs is not None else table.set_crs(_crs(given, name))
+    table = table if table.crs is not None else table.set_crs(CRS(given))
     return table if crs is None or same_crs(table.crs, crs) else table.to_crs(crs)
-
-
-def _crs(text: str | None, where: str) -> CRS:
-    try:
-        return CRS.from_user_input(text)
-    except ProjError as error:
-        raise CRSError(f"{where} names the CRS {text}, which is not known. Write it as EPSG:25832.") from error
 
 
 def as_codes(values: pd.Series, config: FileLayer) -> pd.Series:

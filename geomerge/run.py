@@ -180,7 +180,7 @@ def _move(loaded: Mapping[str, Loaded], cut: gpd.GeoDataFrame, plan: Plan, findi
     """Reassign each layer; those that follow another come after it."""
     ordered = sorted(loaded.items(), key=lambda item: item[1].config.follows is not None)  # type: ignore[attr-defined]
     moved: dict[str, Moved] = {}
-    for name, layer in _shown(ordered):
+    for name, layer in progress(ordered, "reassign"):
         log.info("reassigning %d rows of %s", len(layer.table), name)
         noticed: list[Finding] = []
         assignment = _assign(layer, cut, loaded, moved, noticed)
@@ -189,10 +189,6 @@ def _move(loaded: Mapping[str, Loaded], cut: gpd.GeoDataFrame, plan: Plan, findi
         moved[name] = _rekeyed(name, layer, assignment, plan, noticed)
         findings += [_placed(finding, name) for finding in noticed]
     return {name: moved[name] for name in loaded}
-
-
-def _shown(items: list[tuple[str, Loaded]]) -> Iterable[tuple[str, Loaded]]:
-    return progress(items, "reassign")
 
 
 def _with_review(
