@@ -1,57 +1,301 @@
-"""Crosswalk: which old code becomes which new code, whole or in part, with the share of the area."""
+"""Crosswalk: which old code becomes which new code, whole or in part, with the share, between any two dates."""
 
 from __future__ import annotations
+
+import datetime as dt
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
-COLUMNS = ("old_code", "new_code", "kind", "share", "by", "area", "event")
+from geomerge.coverage import objects
+from geomerge.crs import require_same_crs
+from geomerge.errors import InputError
+from geomerge.history import History
+from geomerge.locate import locate
+from geomerge.plan import Plan
+from geomerge.succession import Heir, added_up, by_amount, completed, heirs
+
+COLUMNS = ("old_code", "new_code", "kind", "share", "by", "amount", "estimated", "evidence", "event")
+
+Day = dt.date | str | None
 
 
-def crosswalk(pieces: gpd.GeoDataFrame) -> pd.DataFrame:
-    """Add up the pieces by old and new code; a correction is no change of codes and has no row.
+def crosswalk(
+    source: History | Plan | gpd.GeoDataFrame,
+    since: Day = None,
+    until: Day = None,
+    *,
+    parents: bool = False,
+    sizes: Mapping[str, float] | pd.Series | None = None,
+    by: str | None = None,
+    points: gpd.GeoDataFrame | None = None,
+    weight: str | None = None,
+) -> pd.DataFrame:
+    """Return which code of one date is which code of another, with the share of it; a part stays a part.
+
+    A share that nobody knows is missing, never left out and never guessed. A later ``since`` than ``until``
+    leads backwards. A correction is no change of codes and has no row.
 
     Parameters
     ----------
-    pieces
-        Table made by :func:`geomerge.pieces`.
+    source
+        A history or a plan; or pieces made by :func:`geomerge.pieces`, which measure the shares.
+    since, until
+        Days whose codes are meant, with the changes of the day itself; before the first change and after the
+        last where none are given. Pieces know only these.
+    parents
+        Of a history: lead from parent to parent (county to county) instead of from unit to unit.
+    sizes, by
+        Of a history: size of each unit valid on the earlier of the two days, and what it counts. Shares of
+        parents, and those that lead backwards, need them.
+    points, weight
+        Of pieces: features that weigh instead of the area (addresses, parcels, districts): each counts 1, or
+        what its column ``weight`` says, in the pieces it lies in.
 
     Returns
     -------
     DataFrame
         ``old_code``, ``new_code`` (missing where nothing follows), ``kind`` (``whole`` or ``part``),
-        ``share`` of the old unit (they sum to 1), ``by`` (``area``), ``area`` in squared CRS units,
-        ``event``; sorted by code.
+        ``share`` of the old unit (they sum to 1; missing where not known), ``by`` (``area``, ``points``, the
+        column of weights, or empty where nothing was weighed), ``amount`` (what ``by`` counts; areas in
+        squared CRS units), ``estimated`` (whether the share takes the land of a unit on the way to be spread
+        evenly), ``evidence``, ``event`` (of pieces the labels, of a history with their dates); of a history
+        also ``old_name`` and ``new_name``. Sorted by code.
+
+    Raises
+    ------
+    InputError
+        If a date is none, lies before the history begins, or options do not fit the source.
 
     Examples
     --------
-    >>> table = gpd.GeoDataFrame(
-    ...     {
-    ...         "old_code": ["1", "1"],
-    ...         "new_code": ["8", "9"],
-    ...         "event": ["split", "split"],
-    ...         "kind": ["part", "part"],
-    ...     },
-    ...     geometry=[shapely.box(0, 0, 3, 1), shapely.box(3, 0, 4, 1)],
-    ...     crs="EPSG:25832",
+    >>> history = Plan(
+    ...     events=[
+    ...         {"date": "2020-01-01", "merge": "1504 1534", "into": "1507"},
+    ...         {
+    ...             "date": "2024-01-01",
+    ...             "split": "1507",
+    ...             "into": [{"code": "1580", "former": "1534"}, {"code": "1508", "remainder": True}],
+    ...         },
+    ...     ]
     ... )
-    >>> crosswalk(table)[["old_code", "new_code", "kind", "share"]].values.tolist()
-    [['1', '8', 'part', 0.75], ['1', '9', 'part', 0.25]]
+    >>> crosswalk(history)[["old_code", "new_code", "kind", "share"]].values.tolist()
+    [['1504', '1508', 'whole', 1.0], ['1534', '1580', 'whole', 1.0]]
+    >>> crosswalk(history, "2020-01-01", "2024-01-01")[["old_code", "new_code", "kind", "share"]].values.tolist()
+    [['1507', '1508', 'part', nan], ['1507', '1580', 'part', nan]]
     """
+    if isinstance(source, gpd.GeoDataFrame):
+        if since is not None or until is not None or parents or sizes is not None:
+            raise InputError(
+                "Pieces lead from the first to the last date of their plan. Give a history for other days."
+            )
+        return _of_pieces(source, points, weight)
+    if points is not None or weight is not None:
+        raise InputError("Points can only weigh pieces. Cut the units by the plan first (pieces).")
+    history = History.of(source) if isinstance(source, Plan) else source
+    start = 0 if since is None else history.position(since)
+    end = len(history.road) if until is None else history.position(until)
+    links = _links(history, start, end, parents, None if sizes is None else dict(sizes), by)
+    return _named(_table(links), history, start, end, parents)
+
+
+def _links(
+    history: History, start: int, end: int, parents: bool, sizes: dict[str, float] | None, by: str | None
+) -> list[Heir]:
+    """Return what leads from code to code, in the direction and on the level that are asked for."""
+    early, late = min(start, end), max(start, end)
+    found = []
+    for heir in [*heirs(history.road, history.ways, early, late), *_new_land(history, early, late)]:
+        old, new = _ends(heir, history, early, late, parents)
+        if start > end:
+            old, new = new, old
+        if old is not None:
+            size = math.nan if sizes is None else sizes.get(heir.old, math.nan)
+            events = {event.partition(" ")[0] for event in heir.events} if parents else heir.events
+            found.append(replace(heir, old=old, new=new, amount=size * heir.share, events=frozenset(events)))
+    settle = by_amount if parents or start > end else completed
+    settled = [heir for shared in added_up(found) for heir in settle(shared)]
+    weighed = frozenset([by] if by else [])
+    return [heir if math.isnan(heir.amount) else replace(heir, by=heir.by | weighed) for heir in settled]
+
+
+def _ends(heir: Heir, history: History, early: int, late: int, parents: bool) -> tuple[str | None, str | None]:
+    """Return the codes that an heir leads from and to: of its units, or of their parents."""
+    ends = [(heir.old or None, early), (heir.new, late)]
+    if not parents:
+        return ends[0][0], ends[1][0]
+    old, new = (None if code is None else history.described[at][code][1] for code, at in ends)
+    return old, new
+
+
+def _new_land(history: History, early: int, late: int) -> list[Heir]:
+    """Return the land that was no unit's on the earlier day, under an empty old code."""
+    new = {way[late] for way in history.ways if way[early] is None and way[late] is not None}
+    return [Heir("", code, share=math.nan) for code in sorted(filter(None, new))]
+
+
+def _table(found: Iterable[Heir]) -> pd.DataFrame:
+    ordered = sorted(found, key=lambda heir: (heir.old, heir.new is None, heir.new or ""))
+    count = Counter(heir.old for heir in ordered)
+    rows = [
+        (
+            heir.old,
+            heir.new,
+            "whole" if count[heir.old] == 1 else "part",
+            heir.share,
+            _joined(heir.by) if heir.share == heir.share else "",
+            heir.amount,
+            heir.estimated and not math.isnan(heir.share),
+            _joined(heir.evidence),
+            _joined(heir.events),
+        )
+        for heir in ordered
+    ]
+    texts = dict.fromkeys(("old_code", "new_code", "kind", "by", "evidence", "event"), "str")
+    numbers = dict.fromkeys(("share", "amount"), "float64")
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({**texts, **numbers, "estimated": bool})
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return "; ".join(sorted(texts))
+
+
+def _heirs(table: pd.DataFrame) -> Iterator[Heir]:
+    """Yield the rows of a crosswalk again as what they were made from."""
+    for row in table.to_dict("records"):
+        new = row["new_code"] if isinstance(row["new_code"], str) else None
+        by, evidence, events = (frozenset(filter(None, row[c].split("; "))) for c in ("by", "evidence", "event"))
+        yield Heir(
+            row["old_code"], new, frozenset(), row["share"], row["amount"], row["estimated"], by, events, evidence
+        )
+
+
+def _named(table: pd.DataFrame, history: History, start: int, end: int, parents: bool) -> pd.DataFrame:
+    for column, position in (("old", start), ("new", end)):
+        names = {code: name for code, (name, _) in history.described[position].items()}
+        named = history.parent_names() if parents else names
+        table[f"{column}_name"] = table[f"{column}_code"].map(named).astype("str")
+    return table
+
+
+def _of_pieces(pieces: gpd.GeoDataFrame, points: gpd.GeoDataFrame | None, weight: str | None) -> pd.DataFrame:
     legal = pieces[pieces["old_code"].notna() & (pieces["kind"] != "correction")]
     table = pd.DataFrame(legal[["old_code", "new_code", "event"]])
-    table["area"] = shapely.area(legal.geometry.to_numpy())
+    table["amount"] = shapely.area(legal.geometry.to_numpy()) if points is None else _weighed(legal, points, weight)
     grouped = table.groupby(["old_code", "new_code"], dropna=False, sort=True)
-    found = grouped.agg(area=("area", "sum"), event=("event", _events)).reset_index()
-    total = found.groupby("old_code")["area"].transform("sum")
+    found = grouped.agg(amount=("amount", "sum"), event=("event", _labels)).reset_index()
+    total = found.groupby("old_code")["amount"].transform("sum")
     alone = found.groupby("old_code")["new_code"].transform("size") == 1
     found["kind"] = np.where(alone, "whole", "part")
-    found["share"] = np.where(alone, 1.0, found["area"] / total.where(total > 0, 1))
-    found["by"] = "area"
+    # what nothing weighs has no share, but a unit without area is still whole
+    found["share"] = np.where(alone, 1.0, found["amount"] / total.where(total > 0))
+    found["by"] = "area" if points is None else weight or "points"
+    found["estimated"] = False
+    found["evidence"] = ""
     return found[list(COLUMNS)]
 
 
-def _events(labels: pd.Series) -> str:
-    return "; ".join(dict.fromkeys(label for joined in labels for label in joined.split("; ") if label))
+def _weighed(pieces: gpd.GeoDataFrame, points: gpd.GeoDataFrame, weight: str | None) -> np.ndarray:
+    """Return what the features in each piece weigh."""
+    require_same_crs(pieces=pieces, points=points)
+    if weight is not None and weight not in points.columns:
+        raise InputError(f"The points have no column {weight}. They have {', '.join(map(str, points.columns))}.")
+    weights = np.ones(len(points)) if weight is None else pd.to_numeric(points[weight], errors="coerce").to_numpy(float)
+    if (faulty := np.flatnonzero(~(weights >= 0))).size:
+        row = points.index[faulty[0]]
+        more = f" ({faulty.size} rows in all)" if faulty.size > 1 else ""
+        raise InputError(
+            f"Column {weight} of the points holds {points[weight].astype(object).iloc[faulty[0]]!r} in row {row}"
+            f"{more}, which is no weight. Fill in numbers from 0."
+        )
+    found = locate(objects(list(points.geometry)), objects(list(pieces.geometry)))
+    return np.bincount(found.polygon, weights=found.share * weights[found.feature], minlength=len(pieces))
+
+
+def _labels(joined: pd.Series) -> str:
+    return "; ".join(dict.fromkeys(label for labels in joined for label in labels.split("; ") if label))
+
+
+def invert(table: pd.DataFrame) -> pd.DataFrame:
+    """Turn a crosswalk round: old codes become new ones, and shares are of what the amounts add up to there.
+
+    Parameters
+    ----------
+    table
+        Table made by :func:`crosswalk`.
+
+    Returns
+    -------
+    DataFrame
+        The same columns; without amounts, only what is whole has a share.
+
+    Examples
+    --------
+    >>> plan = Plan(date="2020-01-01", events=[{"merge": "1 2", "into": "9"}])
+    >>> back = invert(crosswalk(plan, sizes={"1": 30, "2": 10}, by="population"))
+    >>> back[["old_code", "new_code", "kind", "share", "by"]].values.tolist()
+    [['9', '1', 'part', 0.75, 'population'], ['9', '2', 'part', 0.25, 'population']]
+    """
+    turned = [replace(heir, old=heir.new, new=heir.old) for heir in _heirs(table) if heir.new is not None]
+    return _table(heir for shared in added_up(turned) for heir in by_amount(shared))
+
+
+def compose(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    """Join two crosswalks that meet in the same codes to one that leads from the first to the last.
+
+    Shares are multiplied and added up. Where a unit in the middle came from several and is divided again, that
+    takes each of them to be spread evenly over it, and the share is marked as an estimate. A history knows more:
+    where it reaches over both, ask it directly.
+
+    Parameters
+    ----------
+    first, second
+        Tables made by :func:`crosswalk`; the new codes of the first are the old codes of the second.
+
+    Returns
+    -------
+    DataFrame
+        The columns of a crosswalk; ``amount`` follows the first.
+
+    Raises
+    ------
+    InputError
+        If the second does not say what becomes of a code.
+
+    Examples
+    --------
+    >>> one = Plan(date="2020-01-01", events=[{"merge": "1 2", "into": "9"}])
+    >>> other = Plan(date="2024-01-01", events=[{"renumber": "9", "to": "8"}])
+    >>> compose(crosswalk(one), crosswalk(other))[["old_code", "new_code", "share"]].values.tolist()
+    [['1', '8', 1.0], ['2', '8', 1.0]]
+    """
+    if missing := sorted(set(first["new_code"].dropna()) - set(second["old_code"])):
+        raise InputError(
+            f"The second crosswalk does not say what becomes of {', '.join(missing[:5])}. "
+            f"Give one that begins where the first ends."
+        )
+    onward: dict[str | None, list[Heir]] = {None: [Heir("", None)]}
+    for heir in _heirs(second):
+        onward.setdefault(heir.old, []).append(heir)
+    makers = Counter(heir.new for heir in _heirs(first))
+    joined = [
+        replace(
+            heir,
+            new=then.new,
+            share=heir.share * then.share,
+            amount=heir.amount * then.share,
+            estimated=heir.estimated or then.estimated or (len(onward[heir.new]) > 1 and makers[heir.new] > 1),
+            by=heir.by | then.by,
+            events=heir.events | then.events,
+            evidence=heir.evidence | then.evidence,
+        )
+        for heir in _heirs(first)
+        for then in onward[heir.new]
+    ]
+    return _table(heir for shared in added_up(joined) for heir in completed(shared))

@@ -11,14 +11,15 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from geomerge.selectors import Code, Codes, Cut, Date, Model, Parent, Selector, Text
+from geomerge.selectors import Code, Codes, Cut, Date, Model, Parent, Portion, Selector, Text
 
 
 class BaseEvent(Model):
     """One change on one date; the date is the plan's where none is given.
 
     ``kind`` is the key that tells the event in a file, and the field with the units it names; ``deed`` is
-    what it does to them, as in "Event 3 merges 0706".
+    what it does to them, as in "Event 3 merges 0706". ``evidence`` grades where the event is known from,
+    such as ``official`` or ``derived``.
     """
 
     kind: ClassVar[str]
@@ -26,6 +27,7 @@ class BaseEvent(Model):
 
     date: Date | None = None
     note: str | None = None
+    evidence: Text | None = None
 
     def whole(self) -> dict[str, str | None]:
         """Return the new code of each unit that goes as a whole, None where it ends."""
@@ -69,6 +71,23 @@ class BaseEvent(Model):
         old = " ".join(sorted(self.old_codes())) or targets
         return f"{self.kind} {old}" + (f" > {targets}" if targets and targets != old else "")
 
+    def record(self) -> dict[str, Any]:
+        """Return the event as it stands in a file: what is given, its kind first.
+
+        Examples
+        --------
+        >>> Merge(name="Sandefjord", merge=["0706", "0719"], into="0710").record()
+        {'merge': ['0706', '0719'], 'into': '0710', 'name': 'Sandefjord'}
+        """
+        given = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        if isinstance(into := given.get("into"), list):
+            given["into"] = [_ordered(part, "code", "name", "parent") for part in into]
+        return _ordered(given, self.kind, "to", "into", "name", "parent")
+
+
+def _ordered(given: Mapping[str, Any], *first: str) -> dict[str, Any]:
+    return {name: given[name] for name in dict.fromkeys([*first, *given]) if name in given}
+
 
 class Named(Model):
     """What gives a unit its name and its parent."""
@@ -102,7 +121,7 @@ class Merge(Named, BaseEvent):
         return self.into
 
 
-class SplitPart(Named, Selector):
+class SplitPart(Named, Portion):
     """One of the units a split unit becomes; exactly one of them is the remainder."""
 
     code: Code
@@ -143,7 +162,7 @@ class Split(BaseEvent):
         return [part for part in self.into if not part.remainder]
 
 
-class Transfer(BaseEvent, Selector):
+class Transfer(BaseEvent, Portion):
     """A part of one unit moves to another unit that lives on."""
 
     kind = "transfer"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os.path
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
@@ -14,6 +14,7 @@ import shapely
 from pyproj import CRS
 
 from geomerge import layers
+from geomerge.codes import as_codes, mapped
 from geomerge.crs import require_projected, same_crs
 from geomerge.errors import CRSError, InputError
 from geomerge.files.guards import SIDECARS
@@ -45,7 +46,7 @@ class Loaded:
     def in_source_type(self, codes: pd.Series) -> pd.Series:
         """Return codes in the type of the column they go to."""
         if pd.api.types.is_numeric_dtype(self.original[self.config.code].dtype):
-            return _mapped(codes, int)
+            return mapped(codes, int)
         return codes
 
 
@@ -171,7 +172,7 @@ def _load(job: Job, config: FileLayer, columns: list[str] | None, crs: Any) -> L
     table = original.copy()
     if isinstance(table, gpd.GeoDataFrame):
         table = _located(table, config.path, config.crs, crs)
-    table[config.code] = as_codes(table[config.code], config)
+    table[config.code] = as_codes(table[config.code], config.code_width, f"Column {config.code} of {config.path}")
     return Loaded(config, info, original, table)
 
 
@@ -183,27 +184,6 @@ def _located(table: gpd.GeoDataFrame, name: str, given: str | None, crs: Any) ->
         raise CRSError(f"{name} does not say which CRS it is in. State it in the job (crs: EPSG:...).")
     table = table if table.crs is not None else table.set_crs(CRS(given))
     return table if crs is None or same_crs(table.crs, crs) else table.to_crs(crs)
-
-
-def as_codes(values: pd.Series, config: FileLayer) -> pd.Series:
-    """Return a column of codes as text; numbers need the width they had before their zeros were lost."""
-    if pd.api.types.is_numeric_dtype(values.dtype) and values.notna().any():
-        if config.code_width is None:
-            shortest, longest = int(values.min()), int(values.max())
-            raise InputError(
-                f"Column {config.code} of {config.path} holds numbers ({shortest} to {longest}), so codes may have "
-                f"lost their zeros. State their width in the job (code_width: {len(str(longest))})."
-            )
-        if (values.dropna() % 1 != 0).any():
-            raise InputError(f"Column {config.code} of {config.path} holds numbers with decimals. Codes have none.")
-        values = _mapped(values, lambda number: str(int(number)))
-    return _mapped(values, lambda code: code.zfill(config.code_width or 0) if isinstance(code, str) else code)
-
-
-def _mapped(values: pd.Series, change: Callable[[Any], Any]) -> pd.Series:
-    """Return changed values; what is missing is None, and no type is guessed."""
-    changed = [None if pd.isna(value) else change(value) for value in values]
-    return pd.Series(changed, index=values.index, dtype=object)
 
 
 def _require(known: Any, wanted: list[str], name: str) -> None:

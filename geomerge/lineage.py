@@ -14,8 +14,7 @@ import shapely
 from geomerge.attributes import Source
 from geomerge.coverage import Indices
 from geomerge.errors import InputError
-from geomerge.steps import Step
-from geomerge.walk import needed_cuts
+from geomerge.steps import Step, needed_cuts
 
 Dates = dict[str, str]
 

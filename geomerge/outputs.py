@@ -239,7 +239,7 @@ def _write_report(out: Writing) -> None:
     moved = pd.DataFrame([{"layer": name, **found.counts()} for name, found in out.results.moved.items()])
     numbers = moved.columns.drop("layer", errors="ignore")
     moved[numbers] = moved[numbers].fillna(0).astype(np.int64)
-    area = out.results.crosswalk.rename(columns={"area": "area_m2"})[
+    area = out.results.crosswalk.rename(columns={"amount": "area_m2"})[
         ["old_code", "new_code", "kind", "share", "area_m2"]
     ]
     units = pd.DataFrame(after.drop(columns="geometry")).rename(columns={"area_m2": "area"})

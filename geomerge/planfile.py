@@ -1,16 +1,27 @@
-"""Read a plan from a file people can read aloud (YAML), or from a table (CSV, XLSX) with the same words."""
+"""Plans in files people can read aloud (YAML), or in tables (CSV, XLSX) with the same words: read and written."""
 
 from __future__ import annotations
 
+import csv
+import io
+import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
+import yaml
 
 from geomerge import layers
 from geomerge.documents import beside, load
 from geomerge.errors import InputError, PlanFormatError
+from geomerge.export import export
+from geomerge.files.guards import staged
+from geomerge.findings import Finding
 from geomerge.plan import Plan
-from geomerge.plantable import load_table
+from geomerge.plantable import COLUMNS, load_table, rows_of
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def read_plan(path: str | Path) -> Plan:
@@ -20,9 +31,9 @@ def read_plan(path: str | Path) -> Plan:
     ----------
     path
         YAML, CSV (UTF-8) or XLSX (first sheet). A table has the columns ``date, event, unit, to, name,
-        parent, area, line, side, holding, districts, keys, former, edition, remainder, note``, of which
-        only ``date``, ``event`` and ``unit`` must be there; ``unit`` holds one code or several, separated
-        by blanks; the rows of a split stand one below the other, one for each new unit.
+        parent, area, line, side, holding, districts, keys, former, before, edition, remainder, share, by,
+        evidence, note``, of which only ``date``, ``event`` and ``unit`` must be there; ``unit`` holds one code
+        or several, separated by blanks; the rows of a split stand one below the other, one for each new unit.
 
     Returns
     -------
@@ -62,3 +73,74 @@ def read_source(folder: Path, name: str) -> gpd.GeoDataFrame:
     if not isinstance(found, gpd.GeoDataFrame):
         raise InputError(f"{name} has no geometry, so it cannot show where a part lies.")
     return found
+
+
+def write_plan(plan: Plan, path: str | Path, *, findings: list[Finding] | None = None) -> Path:
+    """Write a plan, and beside it the tables its parts refer to; :func:`read_plan` reads the same plan again.
+
+    Parameters
+    ----------
+    plan
+        The plan; its ``sources`` are written under the names the parts have for them.
+    path
+        YAML, or CSV; a table cannot hold a title, rules for keys and names of parents.
+    findings
+        List that collects what the format of a source cannot hold; without it, findings become warnings.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    PlanFormatError
+        If the suffix is another, or a table cannot hold the plan.
+    LayerError
+        If a file cannot be written.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in (".yaml", ".yml", ".csv"):
+        raise PlanFormatError(f"{path} cannot be written. Name a YAML (.yaml) or CSV file.")
+    text = _as_table(plan) if suffix == ".csv" else _as_yaml(plan)
+    for name, table in plan.sources.items():
+        file, layer = layers.split_name(name)
+        export(table, beside(path.parent, file), layer=layer, findings=findings)
+    with staged(path) as new:
+        new.write_text(text, encoding="utf-8", newline="\n")
+    return path
+
+
+def _as_table(plan: Plan) -> str:
+    rows = rows_of(plan)
+    used = [column for column in COLUMNS if any(column in row for row in rows)]
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, used, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def _as_yaml(plan: Plan) -> str:
+    document: dict[str, Any] = plan.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    document["events"] = [event.record() for event in plan.events]
+    ordered = {name: document[name] for name in ("title", "date", "events", "parents", "keys") if name in document}
+    return yaml.dump(ordered, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=110)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes codes in quotes and dates without, as people do."""
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        if _DATE.fullmatch(data):
+            return self.represent_scalar("tag:yaml.org,2002:timestamp", data)
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style='"' if data.isdigit() else None)
+
+    def represent_list(self, data: Iterable[Any]) -> yaml.SequenceNode:
+        inline = all(isinstance(item, str | int | float) for item in data)
+        return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=inline)
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)
+_Dumper.add_representer(list, _Dumper.represent_list)

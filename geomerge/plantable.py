@@ -38,13 +38,18 @@ COLUMNS = (
     "districts",
     "keys",
     "former",
+    "before",
     "edition",
     "remainder",
+    "share",
+    "by",
+    "evidence",
     "note",
 )
 NEEDED = ("date", "event", "unit")
 LISTED = ("districts", "keys", "holding")
-FREE = ("note", "remainder")  # numbers and ticks do no harm there
+OF_PART = ("name", "parent", "side", "holding", "before", "remainder", "share", "by", *SELECTORS)
+FREE = ("note", "remainder", "share")  # numbers and ticks do no harm there
 
 # Fields of an event that are called otherwise in a table.
 FIELDS = {"into": "to", "code": "to"} | {known.kind: "unit" for known in KINDS}
@@ -181,7 +186,7 @@ def _grouped(rows: Iterable[Row]) -> list[list[Row]]:
 def _event(rows: Sequence[Row]) -> dict[str, Any]:
     row = rows[0]
     kind = row.values["event"]
-    event: dict[str, Any] = {kind: row.values["unit"], **row.given("date")}
+    event: dict[str, Any] = {kind: row.values["unit"], **row.given("date", "evidence")}
     if notes := "; ".join(dict.fromkeys(row.values["note"] for row in rows if "note" in row.values)):
         event["note"] = notes
     if kind == "split":
@@ -189,11 +194,11 @@ def _event(rows: Sequence[Row]) -> dict[str, Any]:
     target = "into" if kind == "merge" else "to"
     if "to" in row.values:
         event[target] = row.values["to"]
-    return event | row.given("name", "parent", "side", "holding", "remainder", *SELECTORS)
+    return event | row.given(*OF_PART)
 
 
 def _split_part(row: Row) -> dict[str, Any]:
-    part = row.given("name", "parent", "side", "holding", "remainder", *SELECTORS)
+    part = row.given(*OF_PART)
     if part.get("remainder", "").lower() == "x":
         part["remainder"] = "true"
     return part | ({"code": row.values["to"]} if "to" in row.values else {})
@@ -213,3 +218,34 @@ def _find(groups: Sequence[Sequence[Row]], path: tuple[Any, ...]) -> Place:
         return f"row {row.number}", "rows, one for each new unit"
     column = str(inner[0]) if inner else ""
     return f"row {row.number}", FIELDS.get(column, column)
+
+
+def rows_of(plan: Plan) -> list[dict[str, str]]:
+    """Return the rows of a table that says what the plan says; PlanFormatError for what no table can hold.
+
+    Examples
+    --------
+    >>> rows_of(Plan(date="2020-01-01", events=[{"merge": "1 2", "into": "9"}]))
+    [{'date': '2020-01-01', 'event': 'merge', 'unit': '1 2', 'to': '9'}]
+    """
+    held = {"rules for keys": plan.keys, "names of parents": plan.parents}
+    if lost := [what for what, values in held.items() if values]:
+        raise PlanFormatError(f"A table cannot hold {' and '.join(lost)}. Write the plan as YAML.")
+    rows = []
+    for date in plan.dates:
+        for event in plan.on(date):
+            record = event.record() | {"date": date.isoformat()}
+            parts = record.pop("into") if isinstance(record.get("into"), list) else [{}]
+            for part in parts:
+                cells = {FIELDS.get(name, name): value for name, value in (record | part).items()}
+                ordered = {"event": event.kind, **cells}
+                rows.append({column: _cell(ordered[column]) for column in COLUMNS if column in ordered})
+    return rows
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        raise PlanFormatError("A table cannot hold parents by level. Write the plan as YAML.")
+    if isinstance(value, bool):
+        return "x" if value else ""
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

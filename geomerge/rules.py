@@ -14,6 +14,7 @@ from geomerge.plan import KeyRule, Plan
 from geomerge.selectors import SELECTORS, Parent
 from geomerge.steps import inherited
 
+UNPLACED = "unplaced part"  # blocks where land is cut; codes can be followed without
 NAME_THE_PART = f"Give it an {', '.join(SELECTORS[:-1])} or {SELECTORS[-1]}"
 
 
@@ -157,14 +158,15 @@ def _remainders(day: Day) -> Iterator[Finding]:
             if part.remainder == part.names_a_part:
                 fault = "is the remainder and names a part" if part.remainder else "names no part"
                 remedy = f"{NAME_THE_PART}, or make it the remainder."
-                yield _fault("part", f"{part.code} {fault}", event.label(), remedy)
+                yield _fault("part" if part.remainder else UNPLACED, f"{part.code} {fault}", event.label(), remedy)
 
 
 def _parts(day: Day) -> Iterator[Finding]:
     for event in day.events:
         unnamed = [selector for selector in event.selectors() if not selector.names_a_part]
         if unnamed and not isinstance(event, Split):
-            yield _fault("part", "The event does not say which part it is about", event.label(), f"{NAME_THE_PART}.")
+            what = "The event does not say which part it is about"
+            yield _fault(UNPLACED, what, event.label(), f"{NAME_THE_PART}.")
         receiver = event.to if isinstance(event, Transfer | Correct) else None
         if receiver in event.old_codes():
             what = f"A part of {receiver} moves to {receiver} itself"

@@ -90,8 +90,10 @@ class Selector(Model):
     keys
         Keys of parcels (``12/3``) or ranges of them (``12/1..14/9``, ``40..49``) whose area makes up the
         part.
-    former
-        Code of a former unit: the part is what belonged to it, given an ``edition`` that still has it.
+    former, before
+        Code of a former unit: the part is what belonged to it, by an ``edition`` that still has it, or else
+        by the earlier events of the plan. ``before`` tells which unit is meant where the code was used more
+        than once: the one that had it on the day before that date.
     edition
         Another edition of the units: the part is what lies in the new unit there.
 
@@ -108,6 +110,7 @@ class Selector(Model):
     districts: Codes | None = None
     keys: Keys | None = None
     former: Code | None = None
+    before: Date | None = None
     edition: Text | None = None
 
     @model_validator(mode="after")
@@ -132,7 +135,8 @@ class Selector(Model):
         if self.line is not None and self.holding is not None:
             return f"at {self.holding[0]:g} {self.holding[1]:g}, cut off by line {self.line}"
         if self.former is not None:
-            return f"the former {self.former} in edition {self.edition}"
+            there = f" in edition {self.edition}" if self.edition is not None else ""
+            return f"the former {self.former}{f' before {self.before}' if self.before else ''}{there}"
         given = [(name, getattr(self, name)) for name in SELECTORS if getattr(self, name) is not None]
         return "; ".join(f"{name} {', '.join(value) if isinstance(value, tuple) else value}" for name, value in given)
 
@@ -140,8 +144,8 @@ class Selector(Model):
 def _faults(selector: Selector) -> list[str]:
     given = [name for name in SELECTORS if getattr(selector, name) is not None]
     faults = []
-    if given == ["former"]:
-        faults.append("former needs an edition that still has the unit")
+    if selector.before is not None and selector.former is None:
+        faults.append("before belongs to a former unit, but none is named")
     if len(given) > 1 and set(given) != {"former", "edition"}:
         faults.append(f"a part is named in one way, but here are {' and '.join(given)}")
     if selector.line is None and (selector.side is not None or selector.holding is not None):
@@ -149,6 +153,27 @@ def _faults(selector: Selector) -> list[str]:
     if selector.line is not None and (selector.side is None) == (selector.holding is None):
         faults.append("a line needs either a side (left, right) or a point that the part is holding ([x, y])")
     return faults
+
+
+class Portion(Selector):
+    """A part of a unit, with what is known of its size where no map is at hand.
+
+    Parameters
+    ----------
+    share
+        Share of the unit that the part holds, above 0 and below 1.
+    by
+        What the share counts: ``area``, ``population``, ...
+    """
+
+    share: Annotated[float, Field(gt=0, lt=1)] | None = None
+    by: Text | None = None
+
+    @model_validator(mode="after")
+    def _measured(self) -> Portion:
+        if (self.share is None) != (self.by is None):
+            raise ValueError("share and by go together: how much of the unit, and counted by what")
+        return self
 
 
 @dataclass(frozen=True)
@@ -165,3 +190,8 @@ class Cut:
     kind: Literal["part", "correction", "created"] = "part"
     outside: bool = False
     unit_there: str | None = None
+
+    @property
+    def by_trail(self) -> bool:
+        """Whether only the way the land went tells the part: a former unit, without an edition of it."""
+        return self.selector.former is not None and self.selector.edition is None

@@ -27,7 +27,7 @@ class Step:
     """All changes of one date.
 
     ``whole`` has an entry for every unit alive before the date: its new code (None where it ends) and the
-    label of the event, empty where nothing happens to it.
+    label of the event, empty where nothing happens to it. ``evidence`` has the grade of each label that has one.
     """
 
     date: dt.date
@@ -35,6 +35,7 @@ class Step:
     cuts: tuple[LabelledCut, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     parents: Mapping[str, Parent] = field(default_factory=dict)
+    evidence: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def alive(self) -> tuple[str, ...]:
@@ -74,6 +75,7 @@ def _step(plan: Plan, date: dt.date, alive: tuple[str, ...]) -> Step:
     names: dict[str, str] = {}
     parents: dict[str, Parent] = {}
     created: set[str] = set()
+    evidence: dict[str, str] = {}
     for event in plan.on(date):
         label = event.label()
         whole.update({old: (new, label) for old, new in event.whole().items()})
@@ -81,9 +83,10 @@ def _step(plan: Plan, date: dt.date, alive: tuple[str, ...]) -> Step:
         names |= event.names()
         parents |= event.parents()
         created |= set(event.creates())
+        evidence |= {label: event.evidence} if event.evidence else {}
     valid = {new for new, _ in whole.values()} | created
     followed = [replace(entry, cut=_follow(entry.cut, whole, valid)) for entry in cuts]
-    return Step(date, whole, tuple(followed), names, parents)
+    return Step(date, whole, tuple(followed), names, parents, evidence)
 
 
 def _follow(cut: Cut, whole: Mapping[str, tuple[str | None, str]], valid: set[str | None]) -> Cut:
@@ -91,6 +94,16 @@ def _follow(cut: Cut, whole: Mapping[str, tuple[str | None, str]], valid: set[st
     if cut.new is None or cut.new in valid or cut.new not in whole:
         return cut
     return replace(cut, new=whole[cut.new][0], unit_there=cut.unit_there or cut.new)
+
+
+def needed_cuts(step: Step) -> list[LabelledCut]:
+    """Return the cuts of a date, law before drawing, without parts that go where their whole unit goes."""
+    needed = [entry for entry in step.cuts if not _goes_along(entry.cut, step)]
+    return sorted(needed, key=lambda entry: (entry.cut.kind == "correction", entry.event, repr(entry.cut)))
+
+
+def _goes_along(cut: Cut, step: Step) -> bool:
+    return cut.unit is not None and not cut.outside and step.whole[cut.unit][0] == cut.new
 
 
 def final_names(found: Iterable[Step]) -> dict[str, str]:

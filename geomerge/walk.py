@@ -11,20 +11,24 @@ import numpy as np
 
 from geomerge.coverage import Mask, join, objects
 from geomerge.cut import NOBODY, Sliced, cut
-from geomerge.findings import Notes
+from geomerge.findings import Finding, Notes
 from geomerge.mend import note_corners
 from geomerge.parts import Claim, Sources, claim
 from geomerge.selectors import Cut
-from geomerge.steps import LabelledCut, Step
+from geomerge.steps import Step, needed_cuts
+from geomerge.trails import Trail, was
 
 Kind = Literal["whole", "part", "created", "correction"]
+
+ARRIVED = ""  # no unit has this code: land that has reached its code takes no part in further cuts of the day
 
 
 @dataclass(frozen=True)
 class Piece:
     """Land that was one unit's and has gone the same way since; ``now`` is the code it has reached.
 
-    ``rank`` is the position of the old unit; land that was nobody's comes after all of them.
+    ``rank`` is the position of the old unit; land that was nobody's comes after all of them. ``trail`` holds
+    the codes it had before.
     """
 
     rank: int
@@ -33,16 +37,7 @@ class Piece:
     geometry: Any
     events: tuple[str, ...] = ()
     kind: Kind = "whole"
-
-
-def needed_cuts(step: Step) -> list[LabelledCut]:
-    """Return the cuts of a date, law before drawing, without parts that go where their whole unit goes."""
-    needed = [entry for entry in step.cuts if not _goes_along(entry.cut, step)]
-    return sorted(needed, key=lambda entry: (entry.cut.kind == "correction", entry.event, repr(entry.cut)))
-
-
-def _goes_along(cut: Cut, step: Step) -> bool:
-    return cut.unit is not None and not cut.outside and step.whole[cut.unit][0] == cut.new
+    trail: Trail = ()
 
 
 def touched(road: Sequence[Step], codes: Sequence[str]) -> Mask:
@@ -71,8 +66,34 @@ def touched(road: Sequence[Step], codes: Sequence[str]) -> Mask:
 
 def walk(pieces: Sequence[Piece], step: Step, sources: Sources, *, sliver_width: float, notes: Notes) -> list[Piece]:
     """Return the pieces after one date: first what names a part, then what names the whole."""
-    cut_off = _cut(pieces, step, sources, sliver_width, notes)
+    marked = [replace(piece, trail=(*piece.trail, (step.date, piece.now))) for piece in pieces]
+    routed = _along_trails(marked, step, notes)
+    standing = [routed.get(at, piece) for at, piece in enumerate(marked)]
+    units = [ARRIVED if at in routed else piece.now for at, piece in enumerate(marked)]
+    cut_off = _cut(standing, units, step, sources, sliver_width, notes)
     return [piece if arrived else _as_whole(piece, step) for piece, arrived in cut_off]
+
+
+def _along_trails(pieces: Sequence[Piece], step: Step, notes: Notes) -> dict[int, Piece]:
+    """Return the pieces that a former unit names, by position, under their new code; no geometry is needed."""
+    routed: dict[int, Piece] = {}
+    for entry in needed_cuts(step):
+        cut = entry.cut
+        if not cut.by_trail:
+            continue
+        mine = [at for at, piece in enumerate(pieces) if piece.now == cut.unit]
+        found = [at for at in mine if was(pieces[at].trail[:-1], cut.unit, cut.selector)]
+        if not found or (cut.unit is not None and len(found) == len(mine)):
+            what = f"{'All' if found else 'No'} land of {cut.unit} was {cut.selector.former}, as far as the plan tells"
+            remedy = "Name the unit as a whole instead." if found else "Give an edition that still has the former unit."
+            notes(Finding("must", "part", what, entry.event, remedy))
+        routed = {at: _claimed(pieces[at], cut, entry.event) for at in found} | routed
+    return routed
+
+
+def _claimed(piece: Piece, cut: Cut, event: str) -> Piece:
+    kind = piece.kind if cut.kind != "correction" else "correction"
+    return replace(piece, now=cut.new, events=(*piece.events, event), kind=kind)
 
 
 def _as_whole(piece: Piece, step: Step) -> Piece:
@@ -83,44 +104,53 @@ def _as_whole(piece: Piece, step: Step) -> Piece:
 
 
 def _cut(
-    pieces: Sequence[Piece], step: Step, sources: Sources, sliver_width: float, notes: Notes
+    pieces: Sequence[Piece],
+    units: Sequence[str | None],
+    step: Step,
+    sources: Sources,
+    sliver_width: float,
+    notes: Notes,
 ) -> list[tuple[Piece, bool]]:
     """Return the pieces after the cuts of a date, and whether each has reached its code after that date."""
-    claims = _claims(pieces, step, sources, notes)
+    claims = _claims(pieces, units, step, sources, notes)
     if not claims:
-        return [(piece, False) for piece in pieces]
+        return [(piece, unit == ARRIVED) for piece, unit in zip(pieces, units, strict=True)]
     shapes = objects([piece.geometry for piece in pieces])
-    now = [piece.now for piece in pieces]
-    sliced = cut(shapes, now, claims, sliver_width=sliver_width, notes=notes)
-    received = [pieces[position].old or f"new land of {now[position]}" for position in sliced.matched]
+    sliced = cut(shapes, units, claims, sliver_width=sliver_width, notes=notes)
+    received = [pieces[position].old or f"new land of {pieces[position].now}" for position in sliced.matched]
     note_corners(received, sliced.corners, "edge matched to a cut", notes)
-    return list(_after(pieces, sliced, claims))
+    return list(_after(pieces, units, sliced, claims))
 
 
-def _after(pieces: Sequence[Piece], sliced: Sliced, claims: Sequence[Claim]) -> Iterator[tuple[Piece, bool]]:
+def _after(
+    pieces: Sequence[Piece], units: Sequence[str | None], sliced: Sliced, claims: Sequence[Claim]
+) -> Iterator[tuple[Piece, bool]]:
     cut_up = {part.owner for part in sliced.slices}
     for position, piece in enumerate(pieces):
         if position not in cut_up:
-            yield replace(piece, geometry=sliced.polygons[position]), False
+            yield replace(piece, geometry=sliced.polygons[position]), units[position] == ARRIVED
     free = Piece(len(pieces), None, None, None, kind="created")
     for part in sliced.slices:
         piece = replace(free if part.owner == NOBODY else pieces[part.owner], geometry=part.geometry)
         if part.claim == NOBODY:
             yield piece, False
-            continue
-        claimed = claims[part.claim]
-        kind = piece.kind if claimed.cut.kind != "correction" else "correction"
-        yield replace(piece, now=claimed.cut.new, events=(*piece.events, claimed.event), kind=kind), True
+        else:
+            claim = claims[part.claim]
+            yield _claimed(piece, claim.cut, claim.event), True
 
 
-def _claims(pieces: Sequence[Piece], step: Step, sources: Sources, notes: Notes) -> list[Claim]:
+def _claims(
+    pieces: Sequence[Piece], units: Sequence[str | None], step: Step, sources: Sources, notes: Notes
+) -> list[Claim]:
     members: dict[str | None, list[Any]] = {}
-    for piece in pieces:
-        members.setdefault(piece.now, []).append(piece.geometry)
+    for piece, unit in zip(pieces, units, strict=True):
+        members.setdefault(unit, []).append(piece.geometry)
     territories: dict[str | None, Any] = {None: None}
     claims = []
     for entry in needed_cuts(step):
         unit = entry.cut.unit
+        if entry.cut.by_trail:
+            continue
         if unit not in territories:
             if not (shapes := [shape for shape in members.get(unit, []) if shape and not shape.is_empty]):
                 continue  # noted before: the unit has no geometry

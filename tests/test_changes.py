@@ -85,6 +85,53 @@ def test_parents_are_stated_where_they_are_known() -> None:
     assert [event.parents() for event in plan.events] == [{"9": "A"}, {}, {"2": "B"}]
 
 
+def test_parts_need_no_place_if_none_is_wanted() -> None:
+    plan = plan_from_changes(changes(("1", "8", "Åtte"), ("1", "9", "Ni"), ("2", "8", "Åtte")), placed=False)
+    assert [event.label() for event in plan.events] == ["transfer 1 > 8", "renumber 2 > 8", "renumber 1 > 9"]
+    assert not any(selector.names_a_part for event in plan.events for selector in event.selectors())
+    unplaced = [finding for finding in check_plan(plan, ["1", "2"]) if finding.blocks]
+    assert [finding.where for finding in unplaced] == ["transfer 1 > 8"]
+
+
+@pytest.mark.parametrize("options", [{"placed": False}, {"edition": "after.gpkg"}])
+def test_a_row_without_an_old_code_creates(options: dict[str, Any]) -> None:
+    plan = plan_from_changes(changes((None, "2", "To"), ("1", "3", "Tre")), **options)
+    assert [event.label() for event in plan.events] == ["renumber 1 > 3", "create 2"]
+    assert plan.events[1].names() == {"2": "To"}
+    assert list(plan.files()) == list(options.get("edition", "").split())
+
+
+def test_two_units_that_are_divided_among_the_same_two_make_them_once() -> None:
+    rows = [("1", "8", "Åtte"), ("1", "9", "Ni"), ("2", "8", "Åtte"), ("2", "9", "Ni")]
+    assert labels(*rows, edition="after.gpkg") == ["split 1 > 8 9", "transfer 2 > 8", "renumber 2 > 9"]
+
+
+def test_what_lives_on_with_less_hands_no_part_to_itself() -> None:
+    rows = [("1", "1", "En"), ("1", "8", "Åtte"), ("2", "8", "Åtte"), ("3", "1", "En")]
+    assert labels(*rows, edition="after.gpkg") == ["transfer 1 > 8", "renumber 2 > 8", "merge 1 3 > 1"]
+
+
+def test_old_names_tell_a_rename_from_a_unit_that_lives_on() -> None:
+    rows = changes(("1", "1", "En"), ("2", "2", "To")).assign(old_name=["En", "Ti"])
+    assert [event.label() for event in plan_from_changes(rows).events] == ["rename 2"]
+    with pytest.raises(InputError, match="holds no change"):
+        plan_from_changes(rows[:1])
+
+
+def test_parents_and_notes_stand_in_their_rows() -> None:
+    rows = changes(("1", "9", "Ni"), ("2", "9", "Ni"), ("3", "3", None), ("4", None, None), ("5", "6", "Seks"))
+    rows["parent"] = [None, "A", {"district": "7"}, None, None]
+    rows["note"] = ["law 1", "law 2", "law 1", "law 3", None]
+    events = plan_from_changes(rows).events
+    assert [(event.label(), event.note) for event in events] == [
+        ("merge 1 2 > 9", "law 1; law 2"),
+        ("reparent 3", "law 1"),
+        ("renumber 5 > 6", None),
+        ("abolish 4", "law 3"),
+    ]
+    assert [event.parents() for event in events] == [{"9": "A"}, {"3": {"district": "7"}}, {}, {}]
+
+
 def test_split_units_are_redrawn_if_asked() -> None:
     found = labels(("1", "8", "Åtte"), ("1", "9", "Ni"), ("2", "3", "Tre"), edition="after.gpkg", redraw=True)
     assert found == ["split 1 > 8 9", "renumber 2 > 3", "correct 1"]
@@ -104,6 +151,7 @@ def test_dates_stand_in_order() -> None:
         (changes((1, "2", "To")), "Column old_code of the changes holds 1, which is no text"),
         (changes(("1", 2.0, "To")), "Column new_code of the changes holds 2.0, which is no text"),
         (changes((None, "2", "To")), "Column old_code of the changes is empty in row 0"),
+        (changes(("1", "2", "To"), (None, None, "To"))[1:], "Column old_code of the changes is empty in row 1"),
         (changes(("1", "2", "To"), date=None), "Column date of the changes is empty in row 0"),
         (changes(("1", "2", "To"), date="1.1.2020"), "1.1.2020 is no date. Write it as 2020-01-31"),
         (changes(("1", "2", "To"), date="20200101"), "20200101 is no date"),
@@ -113,6 +161,11 @@ def test_dates_stand_in_order() -> None:
 def test_faults_are_told(table: pd.DataFrame, fault: str) -> None:
     with pytest.raises(InputError, match=fault):
         plan_from_changes(table)
+
+
+def test_a_row_without_any_code_is_a_fault() -> None:
+    with pytest.raises(InputError, match="Row 1 of the changes has neither an old nor a new code"):
+        plan_from_changes(changes(("1", "2", "To"), (None, None, "To")), placed=False)
 
 
 def test_the_input_is_not_changed() -> None:

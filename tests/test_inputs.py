@@ -8,12 +8,8 @@ import pandas as pd
 import pytest
 
 from geomerge.errors import InputError
-from geomerge.inputs import as_codes, read_inputs
-from geomerge.job import FileLayer, read_job
-
-
-def config(**more: Any) -> FileLayer:
-    return FileLayer(path="units.gpkg", code="code", **more)
+from geomerge.inputs import read_inputs
+from geomerge.job import read_job
 
 
 def test_numbers_get_their_zeros_back_and_become_numbers_again(small_job: Any) -> None:
@@ -22,21 +18,6 @@ def test_numbers_get_their_zeros_back_and_become_numbers_again(small_job: Any) -
     loaded = read_inputs(read_job(small_job.write())).layers["parcels"]
     assert loaded.table["code"].tolist() == ["0101", "0102", "0103", "0104"]
     assert loaded.in_source_type(pd.Series(["0110", None])).tolist() == [110, None]
-
-
-def test_numbers_without_a_width_are_refused() -> None:
-    with pytest.raises(InputError, match=r"numbers \(301 to 5061\).*code_width: 4"):
-        as_codes(pd.Series([301, 5061]), config())
-
-
-def test_decimals_are_no_codes() -> None:
-    with pytest.raises(InputError, match="with decimals"):
-        as_codes(pd.Series([301.5]), config(code_width=4))
-
-
-def test_missing_codes_stay_missing() -> None:
-    assert as_codes(pd.Series([301, None]), config(code_width=4)).tolist() == ["0301", None]
-    assert as_codes(pd.Series(["0301", None], dtype="string"), config()).tolist() == ["0301", None]
 
 
 def test_every_layer_comes_into_the_crs_of_the_job(small_job: Any) -> None:

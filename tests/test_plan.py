@@ -164,7 +164,7 @@ def test_sources_are_reprojected_and_are_no_part_of_the_file() -> None:
     ("selector", "fault"),
     [
         ({"area": "a", "districts": ["1"]}, "a part is named in one way, but here are area and districts"),
-        ({"former": "1"}, "former needs an edition"),
+        ({"before": "2020-01-01"}, "before belongs to a former unit"),
         ({"line": "l"}, "a line needs either a side"),
         ({"line": "l", "side": "left", "holding": [0, 0]}, "a line needs either a side"),
         ({"side": "left"}, "side and holding belong to a line"),

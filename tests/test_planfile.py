@@ -14,7 +14,7 @@ import shapely
 
 from geomerge.errors import InputError, PlanFormatError
 from geomerge.plan import Plan
-from geomerge.planfile import read_plan
+from geomerge.planfile import read_plan, write_plan
 from geomerge.plantable import COLUMNS
 
 # Every kind of event, and every way to name a part.
@@ -277,3 +277,72 @@ def test_a_layer_of_a_file_and_a_table_without_geometry(folder: Path) -> None:
     (folder / "layer.yaml").write_text(plan.replace("both.gpkg|units", "plain.csv"))
     with pytest.raises(InputError, match=r"plain\.csv has no geometry, so it cannot show where a part lies"):
         read_plan(folder / "layer.yaml")
+
+
+@pytest.mark.parametrize("suffix", [".yaml", ".yml", ".csv"])
+def test_a_plan_is_read_as_it_was_written(folder: Path, tmp_path: Path, suffix: str) -> None:
+    plan = read_plan(folder / "plan.yaml")
+    target = write_plan(plan, tmp_path / "copy" / f"plan{suffix}", findings=[])
+    again = read_plan(target)
+    assert by_date(again) == by_date(plan)
+    assert sorted(again.sources) == sorted(plan.sources)
+    twice = write_plan(again, tmp_path / "twice" / f"plan{suffix}", findings=[])
+    assert twice.read_bytes() == target.read_bytes()
+
+
+def test_what_is_known_of_parts_is_written_and_read(tmp_path: Path) -> None:
+    part = {"code": "1580", "former": "1534", "before": "2020-01-01", "share": 0.39, "by": "area"}
+    rest = {"code": "1508", "remainder": True}
+    event = {"split": "1507", "into": [part, rest], "evidence": "official"}
+    plan = Plan.model_validate(
+        {"date": "2024-01-01", "events": [event, {"transfer": "1", "to": "2", "evidence": "derived"}]}
+    )
+    for name in ("plan.yaml", "plan.csv"):
+        assert by_date(read_plan(write_plan(plan, tmp_path / name))) == by_date(plan)
+
+
+def test_a_written_plan_can_be_read_aloud(tmp_path: Path) -> None:
+    plan = Plan.model_validate(
+        {
+            "title": "Reform: 2017",
+            "date": "2017-01-01",
+            "events": [{"merge": "0706 0719", "into": "0710", "name": "Sandefjord"}],
+            "keys": [{"from": "0719", "to": "0710", "add": 200}],
+        }
+    )
+    text = write_plan(plan, tmp_path / "plan.yaml").read_text(encoding="utf-8")
+    assert (
+        text
+        == """\
+title: 'Reform: 2017'
+date: 2017-01-01
+events:
+- merge: ["0706", "0719"]
+  into: "0710"
+  name: Sandefjord
+keys:
+- from: "0719"
+  to: "0710"
+  add: 200
+"""
+    )
+    assert read_plan(tmp_path / "plan.yaml") == plan
+
+
+def test_what_a_table_cannot_hold_is_told(tmp_path: Path) -> None:
+    keyed = {"date": "2017-01-01", "events": [{"abolish": "1"}], "keys": [{"from": "1", "to": "2", "add": 1}]}
+    with pytest.raises(PlanFormatError, match=r"A table cannot hold rules for keys\. Write the plan as YAML"):
+        write_plan(Plan.model_validate(keyed), tmp_path / "plan.csv")
+    levels = {"date": "2017-01-01", "events": [{"reparent": "1", "parent": {"county": "30", "region": "3001"}}]}
+    with pytest.raises(PlanFormatError, match="A table cannot hold parents by level"):
+        write_plan(Plan.model_validate(levels), tmp_path / "plan.csv")
+    with pytest.raises(PlanFormatError, match="Name a YAML"):
+        write_plan(Plan.model_validate(levels), tmp_path / "plan.txt")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    plan = Plan.model_validate({"date": "2017-01-01", "events": [{"abolish": "1"}]})
+    with pytest.raises(InputError, match="cannot be written"):
+        write_plan(plan, tmp_path / "file" / "plan.yaml")

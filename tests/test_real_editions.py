@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import warnings
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -16,7 +14,7 @@ from geomerge.checks import area_balance, check_balance, check_units
 from geomerge.crosswalk import crosswalk
 from geomerge.dissolve import Level, dissolve, dissolve_level
 from geomerge.findings import Finding
-from geomerge.histories.changes import plan_from_changes
+from geomerge.histories.reading import read_changes
 from geomerge.pieces import pieces
 
 INVALID = {"1422", "4642"}  # Lærdal, in every edition
@@ -45,8 +43,8 @@ class Reform:
         return pd.Series(moved / published.area.to_numpy(), index=self.new.code.to_numpy())
 
 
-def carried_out(before, after, changes, expected, **given) -> Reform:
-    plan = plan_from_changes(changes, edition="after", **given).model_copy(update={"sources": {"after": after}})
+def carried_out(before, after, plan, expected) -> Reform:
+    plan = plan.model_copy(update={"sources": {"after": after}})
     found: list[Finding] = []
     cut = pieces(before, plan, findings=found)
     policies = {"population": "sum"} if "population" in before.columns else {}
@@ -63,15 +61,20 @@ def norway(request, shared):
         .rename(columns={"kommune_no": "code", "kommune_name": "name"})
         for year in (first, last)
     ]
-    rows = json.loads((shared / "norway/klass_131_changes.json").read_text(encoding="utf-8"))["codeChanges"]
-    names = {"oldCode": "old_code", "newCode": "new_code", "newName": "new_name", "changeOccurred": "date"}
-    changes = pd.DataFrame(rows).rename(columns=names)
+    plan = read_changes(
+        shared / "norway/klass_131_changes.json",
+        since=f"{first}-01-01",
+        until=f"{last}-01-01",
+        units=editions[0].code,
+        edition="after",
+        redraw=True,
+        findings=[],
+    )
     expected = pd.read_csv(
         shared / "norway" / f"expected_{first}_{last}_units.csv",
         dtype={"new_code": str, "whole_old_codes": str, "split_old_codes": str},
     ).set_index("new_code")
-    done = carried_out(*editions, changes[changes.date == f"{last}-01-01"], expected, redraw=True)
-    return request.param, done
+    return request.param, carried_out(*editions, plan, expected)
 
 
 def test_norway_has_the_published_units(norway):
@@ -140,37 +143,20 @@ def swiss(shared):
     for year in (2010, 2011, 2012):
         table = gpd.read_file(folder / f"municipalities_{year}.shp")
         editions[year] = table.assign(code=table.id.astype(int).astype(str)).rename(columns={"name": "label"})
-    return editions, swiss_changes(folder / "bfs_mutations_1850_2021-04.xlsx")
-
-
-def swiss_changes(path):
-    """Read the official list: code before, code and name after, date; below two header rows."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Workbook contains no default style")
-        rows = pd.read_excel(path, header=None, skiprows=2, dtype=str)
-    return rows[[3, 7, 8, 9]].set_axis(["old_code", "new_code", "new_name", "date"], axis=1)
-
-
-def with_receivers(changes, alive):
-    """Add what the list leaves out: a unit that takes others in, and stays what it is itself."""
-    rows = []
-    for date, changed in changes.groupby("date"):
-        receivers = (alive & set(changed.new_code)) - set(changed.old_code)
-        names = dict(zip(changed.new_code, changed.new_name, strict=True))
-        staying = [(code, code, names[code], date) for code in sorted(receivers)]
-        rows += [changed, pd.DataFrame(staying, columns=changed.columns)]
-        alive = (alive - set(changed.old_code)) | set(changed.new_code)
-    return pd.concat(rows, ignore_index=True)
+    return editions, folder / "bfs_mutations_1850_2021-04.xlsx"
 
 
 @pytest.mark.parametrize(
     ("first", "last", "total"), [(2010, 2011, 2555), (2011, 2012, 2499), (2010, 2012, 2499)], ids=str
 )
-def test_switzerland(swiss, first, last, total):
+@pytest.mark.parametrize("told", [True, False], ids=["units", "list alone"])
+def test_switzerland(swiss, first, last, total, told):
     editions, changes = swiss
-    rows = changes[(changes.date > f"{first}-01-01") & (changes.date <= f"{last}-01-01")]
-    rows = with_receivers(rows, set(editions[first].code))
-    reform = carried_out(editions[first].assign(name=""), editions[last], rows, None)
+    units = editions[first].code if told else None
+    plan = read_changes(
+        changes, since=f"{first}-01-01", until=f"{last}-01-01", units=units, edition="after", findings=[]
+    )
+    reform = carried_out(editions[first].assign(name=""), editions[last], plan, None)
     assert set(reform.new.code) == set(editions[last].code)
     assert len(reform.new) == total
     assert reform.difference.max() < 1e-9

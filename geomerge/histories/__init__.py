@@ -1,1 +1,1 @@
-"""Official lists of changes, read as plans."""
+"""Official lists of changes, read as plans; and histories, some of which ship."""

@@ -1,0 +1,259 @@
+"""Commands for codes through time: official lists, crosswalks, single codes, and which edition a file is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from geomerge.cli.common import (
+    as_json,
+    code_column,
+    output,
+    print_findings,
+    print_json,
+    read_spatial,
+    verbosity,
+    write_table,
+)
+
+since = click.option("--since", metavar="DATE", help="Day whose codes lead on, such as 2015-06-01.")
+until = click.option("--until", metavar="DATE", help="Day whose codes are led to.")
+of_parents = click.option("--parents", is_flag=True, help="Parents (counties) instead of units.")
+
+
+@click.command()
+@click.argument("source")
+@output
+@click.option("--reader", help="Which list it is (klass, fso, insee, csv); else it is recognised.")
+@since
+@until
+@click.option("--edition", help="Units after the changes, by which units are split; named as the plan finds it.")
+@verbosity
+def changes(source: str, target: Path, **options: Any) -> None:
+    """Read the official list of changes SOURCE (a file, or an address) as a plan."""
+    from geomerge import read_changes, write_plan
+
+    findings: list[Any] = []
+    plan = read_changes(source, findings=findings, **options)
+    write_plan(plan, target)
+    click.echo(f"{len(plan.events)} events on {len(plan.dates)} days: {target}")
+    print_findings(findings, False, err=True)
+
+
+@click.command()
+@click.argument("source")
+@since
+@until
+@of_parents
+@click.option("--sizes", type=click.Path(path_type=Path), help="Table with the size of each unit on the earlier day.")
+@click.option("--size", "by", help="Column of that table with the size.")
+@code_column
+@click.option("--points", help="Features that weigh instead of the area, where SOURCE is a layer of pieces.")
+@click.option("--weight", help="Column of the points with their weight, instead of 1 each.")
+@output
+@verbosity
+def crosswalk(
+    source: str,
+    since: str | None,
+    until: str | None,
+    parents: bool,
+    sizes: Path | None,
+    by: str | None,
+    code: str,
+    points: str | None,
+    weight: str | None,
+    target: Path,
+) -> None:
+    """Write which code of one day is which code of another.
+
+    SOURCE is a history that ships (NO), a folder with one, a plan, an official list, or a layer of pieces.
+    """
+    from geomerge import crosswalk as lead
+
+    table = lead(
+        _history_or_pieces(source),
+        since,
+        until,
+        parents=parents,
+        sizes=None if sizes is None else _sizes(sizes, code, by),
+        by=by,
+        points=read_spatial(points) if points else None,
+        weight=weight,
+    )
+    write_table(table, target)
+    parts = table[table["kind"] == "part"]
+    unknown = int(parts["share"].isna().sum())
+    click.echo(f"{len(table)} rows, {len(table) - len(parts)} of them whole units: {target}")
+    if unknown:
+        click.echo(f"{unknown} of {len(parts)} parts have no share: nobody says how much they hold.", err=True)
+
+
+@click.command()
+@click.argument("history")
+@click.argument("code")
+@click.option("--on", metavar="DATE", help="Day asked for; else the unit is followed to its end, or to its beginning.")
+@click.option("--since", metavar="DATE", help="Day on which the code is meant, where that makes a difference.")
+@of_parents
+@as_json
+def lookup(history: str, code: str, on: str | None, since: str | None, parents: bool, as_json: bool) -> None:
+    """Tell what CODE became, or what it was, by HISTORY (such as NO)."""
+    from geomerge import lookup as look
+
+    answers = look(_history(history), code, on, since=since, parents=parents)
+    if as_json:
+        print_json([answer.record() for answer in answers])
+        return
+    click.echo("\n\n".join("\n".join(answer.sentences()) for answer in answers))
+
+
+@click.command()
+@click.argument("file")
+@click.option("--history", default="NO", show_default=True, help="History of the units.")
+@click.option("--column", help="Column with the codes; else it is found.")
+@click.option("--name", help="Column with the names, which tell apart days with the same codes.")
+@click.option("--code-width", type=click.IntRange(1), help="Digits of a code, where the column holds numbers.")
+@as_json
+def vintage(
+    file: str, history: str, column: str | None, name: str | None, code_width: int | None, as_json: bool
+) -> None:
+    """Tell from which days FILE (a file, or file|layer) can be, by its codes; exit code 1 if from none."""
+    from geomerge import layers
+    from geomerge import vintage as judge
+    from geomerge.codes import as_codes
+
+    table = layers.read(*layers.split_name(file))
+    if code_width is not None and column in table.columns:
+        table[column] = as_codes(table[column], code_width, f"Column {column} of {file}")
+    found = judge(table, _history(history), column=column, name=name)
+    if as_json:
+        print_json({"column": found.column, "sentences": found.sentences(), **_records(found)})
+    else:
+        click.echo(f"column {found.column}, {found.codes} codes in {found.rows} rows")
+        for sentence in found.sentences():
+            click.echo(sentence)
+    if not found.is_certain or len(found.never):
+        raise SystemExit(1)
+
+
+@click.command()
+@click.argument("statistics")
+@click.argument("crosswalk")
+@output
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    required=True,
+    metavar="NAME=MEASURE",
+    help="Such as people=count, rate=unemployed:people, class=largest:people, name=drop; once for each column.",
+)
+@code_column
+@click.option("--by", multiple=True, help="Further column that identifies a row, such as the year; may be repeated.")
+@click.option("--suppressed", multiple=True, help="Text that stands for a withheld figure, such as a colon.")
+@click.option("--decimal", default=".", show_default=True, help="Decimal mark of the figures.")
+@click.option(
+    "--unknown",
+    type=click.Choice(["review", "keep", "refuse"]),
+    default="review",
+    show_default=True,
+    help="What becomes of codes that the crosswalk does not name.",
+)
+@click.option(
+    "--absent",
+    type=click.Choice(["missing", "zero"]),
+    default="missing",
+    show_default=True,
+    help="What a unit without a row counts.",
+)
+@click.option("--review", type=click.Path(path_type=Path), help="File for what could not be restated.")
+@verbosity
+def restate(
+    statistics: str,
+    crosswalk: str,
+    target: Path,
+    columns: tuple[str, ...],
+    code: str,
+    by: tuple[str, ...],
+    decimal: str,
+    review: Path | None,
+    **options: Any,
+) -> None:
+    """Restate the figures in STATISTICS in new units, along CROSSWALK (a file made by the command crosswalk)."""
+    from geomerge import layers
+    from geomerge import restate as carry_over
+    from geomerge.errors import InputError
+
+    if wrong := [column for column in columns if "=" not in column]:
+        raise InputError(f"--column {wrong[0]} names no measure. Write it as {wrong[0]}=count.")
+    measures = dict(column.split("=", 1) for column in columns)
+    weights = {measure.partition(":")[2] for measure in measures.values()} - {"", "whole"}
+    counted = [name for name, measure in measures.items() if measure.startswith(("count", "rate", "mean"))]
+    old = _with_numbers(layers.read(*layers.split_name(statistics)), {*counted, *weights}, decimal)
+    way = _with_numbers(layers.read(crosswalk), {"share"}, ".")
+    if "estimated" in way.columns:
+        way["estimated"] = way["estimated"].map(lambda value: str(value).lower() == "true")
+    findings: list[Any] = []
+    found = carry_over(old, way, columns=measures, code=code, by=by, findings=findings, **options)
+    write_table(found.statistics, target)
+    if review is not None:
+        write_table(found.review, review)
+    click.echo(found.totals.to_string(index=False))
+    estimated = int(found.statistics["estimated"].sum())
+    click.echo(f"{len(found.statistics)} rows, {estimated} of them with an estimate, {len(found.review)} for review")
+    print_findings(findings, False, err=True)
+
+
+def _with_numbers(table: Any, columns: set[str], decimal: str) -> Any:
+    """Return a table whose texts are numbers in some columns; what is none stays text, and is told later."""
+    import pandas as pd
+
+    for column in columns & set(table.columns):
+        if not pd.api.types.is_numeric_dtype(table[column].dtype):
+            texts = table[column].str.strip().str.replace(decimal, ".", regex=False)
+            numbers = pd.to_numeric(texts, errors="coerce")
+            table[column] = (
+                numbers
+                if (numbers.isna() == texts.isna()).all()
+                else numbers.astype(object).where(numbers.notna(), texts)
+            )
+    return table
+
+
+def _records(found: Any) -> dict[str, Any]:
+    tables = {"ranges": found.ranges, "never": found.never, "stray": found.stray}
+    return {key: table.astype(object).where(table.notna(), None).to_dict("records") for key, table in tables.items()}
+
+
+def _history_or_pieces(source: str) -> Any:
+    """Return pieces where the source is a layer with geometry, else a history."""
+    from geomerge import layers
+
+    path = Path(layers.split_name(source)[0])
+    tables = (".yaml", ".yml", ".csv", ".xlsx", ".json")
+    if path.is_file() and path.suffix.lower() not in tables:
+        return read_spatial(source)
+    return _history(source)
+
+
+def _history(source: str) -> Any:
+    from geomerge import read_history
+
+    findings: list[Any] = []
+    found = read_history(source, findings=findings)
+    print_findings(findings, False, err=True)
+    return found
+
+
+def _sizes(path: Path, code: str, by: str | None) -> Any:
+    from geomerge import layers
+    from geomerge.errors import InputError
+
+    table = layers.read(*layers.split_name(str(path)))
+    if missing := [column for column in (code, by) if column not in table.columns]:
+        raise InputError(
+            f"{path} has no column {' and no '.join(str(column) for column in missing)}. It has "
+            f"{', '.join(map(str, table.columns))}. Name the columns with --code and --size."
+        )
+    return table.set_index(code)[by].astype(float)

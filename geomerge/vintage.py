@@ -1,0 +1,194 @@
+"""Vintage: from which days a table can be, judged by the codes in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from geomerge.codes import as_codes
+from geomerge.days import hint
+from geomerge.errors import InputError
+from geomerge.history import History
+
+RANGES = ("valid_from", "valid_to", "codes", "rows", "units", "names")
+UNKNOWN = ("code", "rows", "first_row", "remedy")
+
+
+@dataclass(frozen=True)
+class Vintage:
+    """From which days a column can be.
+
+    Parameters
+    ----------
+    column
+        Name of the column.
+    ranges
+        The days on which most codes were valid, one row a range: ``valid_from`` (missing: from the beginning),
+        ``valid_to`` (first day after it, missing: until today), ``codes`` and ``rows`` valid in it, ``units``
+        there were, ``names`` that agree (missing where no names were given).
+    codes, rows
+        How many codes and rows the column has, those that never were among them.
+    never
+        Codes that no unit ever had: ``code``, ``rows``, ``first_row``, ``remedy``.
+    stray
+        Codes that were not valid in the first of the ranges, but on another day: the columns of the periods
+        of the history, and ``rows``.
+    """
+
+    column: str
+    ranges: pd.DataFrame
+    codes: int
+    rows: int
+    never: pd.DataFrame
+    stray: pd.DataFrame
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether there are days on which all codes that ever were are valid together."""
+        return self.stray.empty and not self.ranges.empty
+
+    def sentences(self) -> list[str]:
+        """Return the result in words, one line each."""
+        said = []
+        for row in _records(self.ranges):
+            valid = "all" if row["codes"] == self.codes else f"{row['codes']} of {self.codes}"
+            known = "every unit of that time" if row["codes"] == row["units"] else f"of {row['units']} units"
+            until = f"to before {row['valid_to']}" if row["valid_to"] else "until today"
+            said.append(f"from {row['valid_from'] or 'the beginning'} {until}: {valid} codes are valid ({known})")
+        for row in _records(self.stray):
+            when = f"from {row['valid_from'] or 'the beginning'} to before {row['valid_to'] or 'today'}"
+            said.append(f"not valid then: {row['code']} ({_count(row['rows'])}), which was {when}")
+        for row in _records(self.never):
+            where = f"{_count(row['rows'])}, the first is row {row['first_row']}"
+            said.append(f"never a code: {row['code']} ({where}). {row['remedy']}")
+        return said
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return rows with None where a text is missing."""
+    filled = table.astype(object).where(table.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in filled.to_dict("records")]
+
+
+def _count(rows: int) -> str:
+    return "1 row" if rows == 1 else f"{rows} rows"
+
+
+def vintage(table: pd.DataFrame, history: History, *, column: str | None = None, name: str | None = None) -> Vintage:
+    """Return the days on which all codes of a column were valid, or else those on which most were.
+
+    Parameters
+    ----------
+    table
+        Any table with a column of codes, text.
+    history
+        The history of the units.
+    column
+        Column with the codes; without, the one that has most codes of the history.
+    name
+        Column with names, which can tell apart days with the same codes.
+
+    Returns
+    -------
+    Vintage
+
+    Raises
+    ------
+    InputError
+        If there is no such column, it holds numbers or nothing, or several columns hold codes.
+
+    Examples
+    --------
+    >>> from geomerge.plan import Plan
+    >>> history = History.of(Plan(date="2020-01-01", events=[{"renumber": "0101", "to": "3001"}]))
+    >>> found = vintage(pd.DataFrame({"code": ["3001", "3001"]}), history)
+    >>> found.sentences()
+    ['from 2020-01-01 until today: all codes are valid (every unit of that time)']
+    """
+    ever = set(history.periods["code"])
+    column = _column(table, ever, column)
+    if name is not None and name not in table.columns:
+        raise InputError(f"The table has no column {name}. It has {', '.join(map(str, table.columns))}.")
+    values = table[column].dropna()
+    rows = Counter(values)
+    known = rows.keys() & ever
+    ranges = _ranges(history, rows, known, _pairs(table, column, name))
+    best = _valid_at(history, ranges.iloc[0]["valid_from"]) if len(ranges) else set()
+    stray = history.periods[history.periods["code"].isin(known - best)]
+    never = [
+        (code, rows[code], values.index[values == code][0], hint(code, ever).split(", or use")[0].rstrip(".") + ".")
+        for code in sorted(rows.keys() - ever)
+    ]
+    return Vintage(
+        column,
+        ranges,
+        len(rows),
+        len(values),
+        pd.DataFrame(never, columns=list(UNKNOWN)),
+        stray.assign(rows=stray["code"].map(rows)).reset_index(drop=True),
+    )
+
+
+def _column(table: pd.DataFrame, ever: set[str], column: str | None) -> str:
+    """Return the column with the codes, named or found."""
+    if column is not None:
+        if column not in table.columns:
+            raise InputError(f"The table has no column {column}. It has {', '.join(map(str, table.columns))}.")
+        if table[column].dropna().empty:
+            raise InputError(f"Column {column} is empty. Name another column.")
+        as_codes(table[column], None, f"Column {column}")  # refuses numbers
+        return column
+    hits = {
+        str(name): float(table[name].dropna().isin(ever).mean()) for name in table.columns if len(table[name].dropna())
+    }
+    best = max(hits.values(), default=0.0)
+    found = [name for name, share in hits.items() if share == best and share > 0.5]
+    if not found:
+        seen = ", ".join(f"{name} {share:.0%}" for name, share in sorted(hits.items(), key=lambda hit: -hit[1])[:5])
+        numbers = [f"{name} holds numbers" for name in table.select_dtypes("number").columns]
+        remedy = f"Name the column{' and the width of its codes; ' if numbers else ''}{', '.join(numbers)}."
+        raise InputError(f"No column holds codes of the history (shares: {seen or 'no column'}). {remedy}")
+    if len(found) > 1:
+        raise InputError(f"Columns {' and '.join(found)} hold codes of the history. Name the one that is meant.")
+    return found[0]
+
+
+def _pairs(table: pd.DataFrame, column: str, name: str | None) -> set[tuple[str, str]] | None:
+    if name is None:
+        return None
+    named = table[[column, name]].dropna()
+    return set(zip(named[column], named[name], strict=True))
+
+
+def _ranges(history: History, rows: Counter[str], known: set[str], pairs: set[tuple[str, str]] | None) -> pd.DataFrame:
+    """Return the days on which most codes were valid, those in a row as one range, with most agreeing names."""
+    begin = None if history.begin is None else history.begin.isoformat()
+    starts = [begin, *(date.isoformat() for date in history.plan.dates)]
+    valid = [known & described.keys() for described in history.described]
+    names = [
+        None if pairs is None else len(pairs & {(code, name) for code, (name, _) in described.items() if name})
+        for described in history.described
+    ]
+    best = max(((len(codes), agreeing or 0) for codes, agreeing in zip(valid, names, strict=True)), default=(0, 0))
+    found: list[list[object]] = []
+    previous: set[str] | None = None
+    for position, (codes, agreeing) in enumerate(zip(valid, names, strict=True)):
+        chosen = (len(codes), agreeing or 0) == best and best[0] > 0
+        end = starts[position + 1] if position + 1 < len(starts) else None
+        units = len(history.described[position])
+        if chosen and previous == codes and found:
+            found[-1][1] = end
+        elif chosen:
+            count = sum(rows[code] for code in codes)
+            found.append([starts[position], end, len(codes), count, units, agreeing])
+        previous = codes if chosen else None
+    table = pd.DataFrame(found, columns=list(RANGES))
+    return table.astype({"valid_from": "str", "valid_to": "str"})
+
+
+def _valid_at(history: History, since: object) -> set[str]:
+    position = 0 if not isinstance(since, str) or history.plan.dates[0].isoformat() > since else history.position(since)
+    return set(history.described[position])
