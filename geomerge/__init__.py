@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from geomerge.assignment import Assignment
     from geomerge.attributes import Constant, Take
     from geomerge.crosswalk import compose, crosswalk, invert
+    from geomerge.diff import Difference, diff
     from geomerge.dissolve import Level, dissolve, dissolve_level
     from geomerge.edges import boundary_lines
     from geomerge.errors import Blocked, CRSError, GeomergeError, InputError, LayerError, PlanFormatError
@@ -48,6 +49,7 @@ __all__ = [
     "CRSError",
     "Constant",
     "Count",
+    "Difference",
     "Drop",
     "Finding",
     "GeomergeError",
@@ -72,6 +74,7 @@ __all__ = [
     "check_plan",
     "compose",
     "crosswalk",
+    "diff",
     "dissolve",
     "dissolve_level",
     "export",
@@ -121,6 +124,7 @@ _HOMES = {
     "Plan": "plan",
     **dict.fromkeys(("read_plan", "write_plan"), "planfile"),
     "Assignment": "assignment",
+    "Difference": "diff",
     "Restated": "restate",
     **dict.fromkeys(("Count", "Drop", "Largest", "Rate", "Shares"), "restate.measures"),
     "check_plan": "rules",

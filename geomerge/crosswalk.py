@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from geomerge.coverage import objects
+from geomerge.coverage import Mask, Numbers, objects
 from geomerge.crs import require_same_crs
 from geomerge.errors import InputError
+from geomerge.findings import Finding, collector
 from geomerge.history import History
 from geomerge.locate import locate
 from geomerge.plan import Plan
@@ -36,6 +37,7 @@ def crosswalk(
     by: str | None = None,
     points: gpd.GeoDataFrame | None = None,
     weight: str | None = None,
+    findings: list[Finding] | None = None,
 ) -> pd.DataFrame:
     """Return which code of one date is which code of another, with the share of it; a part stays a part.
 
@@ -56,7 +58,10 @@ def crosswalk(
         parents, and those that lead backwards, need them.
     points, weight
         Of pieces: features that weigh instead of the area (addresses, parcels, districts): each counts 1, or
-        what its column ``weight`` says, in the pieces it lies in.
+        what its column ``weight`` says, in the pieces it lies in. What lies in several is divided by its
+        area or length, and the shares that rest on that are estimates.
+    findings
+        List that collects what was noticed; without it, findings become warnings.
 
     Returns
     -------
@@ -64,9 +69,9 @@ def crosswalk(
         ``old_code``, ``new_code`` (missing where nothing follows), ``kind`` (``whole`` or ``part``),
         ``share`` of the old unit (they sum to 1; missing where not known), ``by`` (``area``, ``points``, the
         column of weights, or empty where nothing was weighed), ``amount`` (what ``by`` counts; areas in
-        squared CRS units), ``estimated`` (whether the share takes the land of a unit on the way to be spread
-        evenly), ``evidence``, ``event`` (of pieces the labels, of a history with their dates); of a history
-        also ``old_name`` and ``new_name``. Sorted by code.
+        squared CRS units), ``estimated`` (whether the share takes something to be spread evenly: the land of
+        a unit on the way, or what a district counts), ``evidence``, ``event`` (of pieces the labels, of a
+        history with their dates); of a history also ``old_name`` and ``new_name``. Sorted by code.
 
     Raises
     ------
@@ -101,8 +106,24 @@ def crosswalk(
     history = History.of(source) if isinstance(source, Plan) else source
     start = 0 if since is None else history.position(since)
     end = len(history.road) if until is None else history.position(until)
-    links = _links(history, start, end, parents, None if sizes is None else dict(sizes), by)
+    report = collector(findings)
+    weights = None if sizes is None else dict(sizes)
+    for finding in _doubts(history, (since, until), min(start, end), weights):
+        report(finding)
+    links = _links(history, start, end, parents, weights, by)
     return _named(_table(links), history, start, end, parents)
+
+
+def _doubts(history: History, days: tuple[Day, Day], early: int, sizes: dict[str, float] | None) -> Iterator[Finding]:
+    """Find days after the last that is known, and units without a size."""
+    for day in days:
+        if day is not None and not history.is_known(day):
+            what = f"Changes are known up to {history.known_until}, and not up to {day}"
+            yield Finding("should", "date", what, history.title, "See whether there have been any since.")
+    if sizes is not None and (lacking := sorted(set(history.described[early]) - sizes.keys())):
+        more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
+        what = f"No size is given for {', '.join(lacking[:5])}{more}, so shares that need it are missing"
+        yield Finding("should", "size", what, "sizes", "Give the size of every unit valid on the earlier day.")
 
 
 def _links(
@@ -110,28 +131,27 @@ def _links(
 ) -> list[Heir]:
     """Return what leads from code to code, in the direction and on the level that are asked for."""
     early, late = min(start, end), max(start, end)
-    found = []
-    for heir in [*heirs(history.road, history.ways, early, late), *_new_land(history, early, late)]:
-        old, new = _ends(heir, history, early, late, parents)
+    found = [*heirs(history.road, history.ways, early, late), *_new_land(history, early, late)]
+    if parents:  # what stays within a parent needs no share of its own
+        above = [replace(heir, new=_parent(history, heir.new, late)) for heir in found]
+        found = [heir for shared in added_up(above) for heir in completed(shared)]
+    led = []
+    for heir in found:
+        old, new = (_parent(history, heir.old, early) if parents else heir.old or None), heir.new
         if start > end:
             old, new = new, old
         if old is not None:
             size = math.nan if sizes is None else sizes.get(heir.old, math.nan)
             events = {event.partition(" ")[0] for event in heir.events} if parents else heir.events
-            found.append(replace(heir, old=old, new=new, amount=size * heir.share, events=frozenset(events)))
+            led.append(replace(heir, old=old, new=new, amount=size * heir.share, events=frozenset(events)))
     settle = by_amount if parents or start > end else completed
-    settled = [heir for shared in added_up(found) for heir in settle(shared)]
+    settled = [heir for shared in added_up(led) for heir in settle(shared)]
     weighed = frozenset([by] if by else [])
     return [heir if math.isnan(heir.amount) else replace(heir, by=heir.by | weighed) for heir in settled]
 
 
-def _ends(heir: Heir, history: History, early: int, late: int, parents: bool) -> tuple[str | None, str | None]:
-    """Return the codes that an heir leads from and to: of its units, or of their parents."""
-    ends = [(heir.old or None, early), (heir.new, late)]
-    if not parents:
-        return ends[0][0], ends[1][0]
-    old, new = (None if code is None else history.described[at][code][1] for code, at in ends)
-    return old, new
+def _parent(history: History, code: str | None, position: int) -> str | None:
+    return history.described[position][code][1] if code else None
 
 
 def _new_land(history: History, early: int, late: int) -> list[Heir]:
@@ -187,22 +207,26 @@ def _named(table: pd.DataFrame, history: History, start: int, end: int, parents:
 def _of_pieces(pieces: gpd.GeoDataFrame, points: gpd.GeoDataFrame | None, weight: str | None) -> pd.DataFrame:
     legal = pieces[pieces["old_code"].notna() & (pieces["kind"] != "correction")]
     table = pd.DataFrame(legal[["old_code", "new_code", "event"]])
-    table["amount"] = shapely.area(legal.geometry.to_numpy()) if points is None else _weighed(legal, points, weight)
+    table["amount"], table["estimated"] = shapely.area(legal.geometry.to_numpy()), False
+    if points is not None:
+        table["amount"], table["estimated"] = _weighed(legal, points, weight)
     grouped = table.groupby(["old_code", "new_code"], dropna=False, sort=True)
-    found = grouped.agg(amount=("amount", "sum"), event=("event", _labels)).reset_index()
+    found = grouped.agg(
+        amount=("amount", "sum"), event=("event", _labels), estimated=("estimated", "any")
+    ).reset_index()
     total = found.groupby("old_code")["amount"].transform("sum")
     alone = found.groupby("old_code")["new_code"].transform("size") == 1
     found["kind"] = np.where(alone, "whole", "part")
     # what nothing weighs has no share, but a unit without area is still whole
     found["share"] = np.where(alone, 1.0, found["amount"] / total.where(total > 0))
     found["by"] = "area" if points is None else weight or "points"
-    found["estimated"] = False
+    found["estimated"] = ~alone & found.groupby("old_code")["estimated"].transform("any")
     found["evidence"] = ""
     return found[list(COLUMNS)]
 
 
-def _weighed(pieces: gpd.GeoDataFrame, points: gpd.GeoDataFrame, weight: str | None) -> np.ndarray:
-    """Return what the features in each piece weigh."""
+def _weighed(pieces: gpd.GeoDataFrame, points: gpd.GeoDataFrame, weight: str | None) -> tuple[Numbers, Mask]:
+    """Return what the features in each piece weigh, and whether any of them is divided there."""
     require_same_crs(pieces=pieces, points=points)
     if weight is not None and weight not in points.columns:
         raise InputError(f"The points have no column {weight}. They have {', '.join(map(str, points.columns))}.")
@@ -215,7 +239,11 @@ def _weighed(pieces: gpd.GeoDataFrame, points: gpd.GeoDataFrame, weight: str | N
             f"{more}, which is no weight. Fill in numbers from 0."
         )
     found = locate(objects(list(points.geometry)), objects(list(pieces.geometry)))
-    return np.bincount(found.polygon, weights=found.share * weights[found.feature], minlength=len(pieces))
+    amount: Numbers = np.bincount(
+        found.polygon, weights=found.share * weights[found.feature], minlength=len(pieces)
+    ).astype(float)
+    divided = (found.share < 1 - 1e-9) & (weights[found.feature] > 0)
+    return amount, np.bincount(found.polygon, weights=divided, minlength=len(pieces)) > 0
 
 
 def _labels(joined: pd.Series) -> str:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import bisect
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
 
+from geomerge.days import hint
 from geomerge.errors import Blocked, InputError
 from geomerge.findings import Finding
 from geomerge.plan import Plan
 from geomerge.rules import UNPLACED, check_plan
 from geomerge.selectors import Parent
-from geomerge.steps import Step, inherited, steps
-from geomerge.trails import Ways, trails
+from geomerge.steps import Step, inherited, needed_cuts, steps
+from geomerge.trails import Ways, trails, was
 
 PERIODS = ("code", "name", "parent", "valid_from", "valid_to")
 
@@ -65,11 +66,24 @@ class History:
 
     def __post_init__(self) -> None:
         findings = [f for f in check_plan(self.plan, self.codes) if f.blocks and f.check != UNPLACED]
+        if self.begin is not None and not findings:
+            findings += self._strange_formers()
         if self.begin is not None and self.begin >= self.plan.dates[0]:
             what = f"The history begins on {self.begin}, but its first change is on {self.plan.dates[0]}"
             findings.append(Finding("must", "date", what, "", "Let it begin before, or leave the change out."))
         if findings:
             raise Blocked(findings)
+
+    def _strange_formers(self) -> Iterator[Finding]:
+        """Find parts named by a former unit that no land of the unit ever was; only all units can tell."""
+        for position, step in enumerate(self.road):
+            dates = self.plan.dates[:position]
+            for entry in needed_cuts(step):
+                unit, selector = entry.cut.unit, entry.cut.selector
+                trails = [tuple(zip(dates, way, strict=False)) for way in self.ways if way[position] == unit]
+                if selector.former is not None and not any(was(trail, unit, selector) for trail in trails):
+                    what = f"No land of {unit} was {selector.former} before {step.date}"
+                    yield Finding("must", "former unit", what, entry.event, hint(selector.former, self.codes))
 
     @classmethod
     def of(cls, plan: Plan) -> History:
@@ -197,6 +211,20 @@ def as_date(date: dt.date | str) -> dt.date:
         return dt.date.fromisoformat(date)
     except (TypeError, ValueError) as error:
         raise InputError(f"{date!r} is no date. Write it as 2020-01-31.") from error
+
+
+def in_words(valid_from: str | None, valid_to: str | None) -> str:
+    """Return the days of a period, whose end is the first day after it, as a person says them.
+
+    Examples
+    --------
+    >>> in_words("2017-01-01", "2020-01-01"), in_words(None, "2020-01-01"), in_words("2024-01-01", None)
+    ('from 2017-01-01 to 2019-12-31', 'until 2019-12-31', 'since 2024-01-01')
+    """
+    if not valid_to:
+        return f"since {valid_from}" if valid_from else "always"
+    last = as_date(valid_to) - dt.timedelta(days=1)
+    return f"from {valid_from} to {last}" if valid_from else f"until {last}"
 
 
 def first_codes(plan: Plan) -> list[str]:

@@ -12,7 +12,8 @@ import pandas as pd
 from geomerge.crosswalk import crosswalk
 from geomerge.days import hint
 from geomerge.errors import InputError
-from geomerge.history import History, as_date
+from geomerge.history import History, as_date, in_words
+from geomerge.sentences import sentence
 
 Direction = Literal["became", "was", "is"]
 
@@ -37,6 +38,8 @@ class Answer:
         of what became the unit.
     known_until
         Last day for which all changes are known, where that is before the other day; else empty.
+    life
+        What happened to the unit while it had its code, one sentence an event, with the date.
     """
 
     code: str
@@ -48,11 +51,12 @@ class Answer:
     direction: Direction
     rows: pd.DataFrame
     known_until: str = ""
+    life: tuple[str, ...] = ()
 
     def sentences(self) -> list[str]:
         """Return the answer in words, the unit first."""
         inside = f", in {self.parent}" if self.parent else ""
-        said = [f"{_titled(self.code, self.name)}{inside}, valid {self._validity()}"]
+        said = [f"{_titled(self.code, self.name)}{inside}, valid {in_words(self.valid_from, self.valid_to)}"]
         if self.direction == "is":
             said.append(f"On {self.on} it is valid itself.")
         elif self.rows.empty:
@@ -65,6 +69,7 @@ class Answer:
             said += self._listed("old")
         listed = {event for events in self.rows["event"] for event in events.split("; ") if event}
         said += [f"    {event}" for event in sorted(listed)]
+        said += ["While it had the code", *(f"  {event}" for event in self.life)] if self.life else []
         if self.known_until:
             said.append(f"All changes are known up to {self.known_until}; later ones are not in the answer.")
         return said
@@ -72,12 +77,6 @@ class Answer:
     def _listed(self, side: str) -> list[str]:
         rows: list[dict[str, Any]] = self.record()["rows"]
         return [f"  {_titled(row[f'{side}_code'], row[f'{side}_name'])} ({_size(row)})" for row in rows]
-
-    def _validity(self) -> str:
-        if not self.valid_to:
-            return f"since {self.valid_from}" if self.valid_from else "always"
-        last = as_date(self.valid_to) - dt.timedelta(days=1)
-        return f"from {self.valid_from} to {last}" if self.valid_from else f"until {last}"
 
     def record(self) -> dict[str, Any]:
         """Return the answer for machines."""
@@ -134,9 +133,10 @@ def lookup(
     periods = history.parent_periods if parents else history.periods
     known = periods[periods["code"] == code]
     if known.empty:
-        raise InputError(
-            f"No {'parent' if parents else history.level} ever had the code {code}. {_meant(code, periods)}"
-        )
+        remedy = _meant(code, periods)
+        if not parents and code in set(history.parent_periods["code"]):
+            remedy = "A parent has it: look parents up (parents)."
+        raise InputError(f"No {'parent' if parents else history.level} ever had the code {code}. {remedy}")
     for day in (on, since):
         if day is not None:
             history.position(day)  # raises before the history begins
@@ -181,7 +181,7 @@ def _answer(history: History, period: dict[str, Any], day: dt.date, since: dt.da
         meant = as_date(began)
     elif since is None and ended and day >= as_date(ended):
         meant = as_date(ended) - dt.timedelta(days=1)
-    rows = crosswalk(history, min(day, meant), max(day, meant), parents=parents)
+    rows = crosswalk(history, min(day, meant), max(day, meant), parents=parents, findings=[])  # said in the answer
     direction: Direction = "is" if day == meant else "became" if day > meant else "was"
     if direction == "is":
         rows = rows.iloc[:0]
@@ -198,7 +198,19 @@ def _answer(history: History, period: dict[str, Any], day: dt.date, since: dt.da
         direction=direction,
         rows=rows.reset_index(drop=True),
         known_until="" if history.is_known(day) else str(history.known_until),
+        life=() if parents else tuple(_life(history, code, began, ended)),
     )
+
+
+def _life(history: History, code: str, began: str, ended: str) -> Iterator[str]:
+    """Yield what the plan says of a code between its first day and its end."""
+    for date in history.plan.dates:
+        if not (began < date.isoformat() and (not ended or date.isoformat() < ended)):
+            continue
+        for event in history.plan.on(date):
+            received = [*event.whole().values(), *(cut.new for cut in event.cuts())]
+            if code in (*event.old_codes(), *received, *event.names(), *event.parents()):
+                yield f"{date}: {sentence(event)}"
 
 
 def _text(value: object) -> str:
@@ -214,4 +226,6 @@ def _size(row: Mapping[str, Any]) -> str:
         return "the whole"
     if row["share"] is None:
         return "a part, nobody says how much"
-    return f"{'about ' if row['estimated'] else ''}{row['share']:.1%} of the {row['by'] or 'whole'}"
+    return (
+        f"{'about ' if row['estimated'] else ''}{row['share']:.1%} of the {row['by'] or 'whole'} of {row['old_code']}"
+    )

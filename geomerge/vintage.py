@@ -11,7 +11,7 @@ import pandas as pd
 from geomerge.codes import as_codes
 from geomerge.days import hint
 from geomerge.errors import InputError
-from geomerge.history import History
+from geomerge.history import History, in_words
 
 RANGES = ("valid_from", "valid_to", "codes", "rows", "units", "names")
 UNKNOWN = ("code", "rows", "first_row", "remedy")
@@ -56,13 +56,12 @@ class Vintage:
         for row in _records(self.ranges):
             valid = "all" if row["codes"] == self.codes else f"{row['codes']} of {self.codes}"
             known = "every unit of that time" if row["codes"] == row["units"] else f"of {row['units']} units"
-            until = f"to before {row['valid_to']}" if row["valid_to"] else "until today"
-            said.append(f"from {row['valid_from'] or 'the beginning'} {until}: {valid} codes are valid ({known})")
+            said.append(f"{in_words(row['valid_from'], row['valid_to'])}: {valid} codes are valid ({known})")
         for row in _records(self.stray):
-            when = f"from {row['valid_from'] or 'the beginning'} to before {row['valid_to'] or 'today'}"
+            when = in_words(row["valid_from"], row["valid_to"])
             said.append(f"not valid then: {row['code']} ({_count(row['rows'])}), which was {when}")
         for row in _records(self.never):
-            where = f"{_count(row['rows'])}, the first is row {row['first_row']}"
+            where = f"{_count(row['rows'])}, the first has the index {row['first_row']}"
             said.append(f"never a code: {row['code']} ({where}). {row['remedy']}")
         return said
 
@@ -77,7 +76,14 @@ def _count(rows: int) -> str:
     return "1 row" if rows == 1 else f"{rows} rows"
 
 
-def vintage(table: pd.DataFrame, history: History, *, column: str | None = None, name: str | None = None) -> Vintage:
+def vintage(
+    table: pd.DataFrame,
+    history: History,
+    *,
+    column: str | None = None,
+    code_width: int | None = None,
+    name: str | None = None,
+) -> Vintage:
     """Return the days on which all codes of a column were valid, or else those on which most were.
 
     Parameters
@@ -88,6 +94,8 @@ def vintage(table: pd.DataFrame, history: History, *, column: str | None = None,
         The history of the units.
     column
         Column with the codes; without, the one that has most codes of the history.
+    code_width
+        Digits of a code, where the column holds numbers and codes have lost their zeros.
     name
         Column with names, which can tell apart days with the same codes.
 
@@ -106,21 +114,20 @@ def vintage(table: pd.DataFrame, history: History, *, column: str | None = None,
     >>> history = History.of(Plan(date="2020-01-01", events=[{"renumber": "0101", "to": "3001"}]))
     >>> found = vintage(pd.DataFrame({"code": ["3001", "3001"]}), history)
     >>> found.sentences()
-    ['from 2020-01-01 until today: all codes are valid (every unit of that time)']
+    ['since 2020-01-01: all codes are valid (every unit of that time)']
     """
     ever = set(history.periods["code"])
     column = _column(table, ever, column)
+    values = _texts(table[column].dropna(), history, code_width)
     if name is not None and name not in table.columns:
         raise InputError(f"The table has no column {name}. It has {', '.join(map(str, table.columns))}.")
-    values = table[column].dropna()
     rows = Counter(values)
     known = rows.keys() & ever
-    ranges = _ranges(history, rows, known, _pairs(table, column, name))
+    ranges = _ranges(history, rows, known, None if name is None else _pairs(values, table[name]))
     best = _valid_at(history, ranges.iloc[0]["valid_from"]) if len(ranges) else set()
     stray = history.periods[history.periods["code"].isin(known - best)]
     never = [
-        (code, rows[code], values.index[values == code][0], hint(code, ever).split(", or use")[0].rstrip(".") + ".")
-        for code in sorted(rows.keys() - ever)
+        (code, rows[code], values.index[values == code][0], _meant(code, ever)) for code in sorted(rows.keys() - ever)
     ]
     return Vintage(
         column,
@@ -132,35 +139,53 @@ def vintage(table: pd.DataFrame, history: History, *, column: str | None = None,
     )
 
 
+def _meant(code: str, ever: set[str]) -> str:
+    return hint(code, ever).replace(", or use the units of the day before", "")
+
+
 def _column(table: pd.DataFrame, ever: set[str], column: str | None) -> str:
-    """Return the column with the codes, named or found."""
+    """Return the column with the codes, named or found: more than half of its rows, and most different codes."""
     if column is not None:
         if column not in table.columns:
             raise InputError(f"The table has no column {column}. It has {', '.join(map(str, table.columns))}.")
         if table[column].dropna().empty:
             raise InputError(f"Column {column} is empty. Name another column.")
-        as_codes(table[column], None, f"Column {column}")  # refuses numbers
         return column
-    hits = {
-        str(name): float(table[name].dropna().isin(ever).mean()) for name in table.columns if len(table[name].dropna())
-    }
-    best = max(hits.values(), default=0.0)
-    found = [name for name, share in hits.items() if share == best and share > 0.5]
+    filled = {str(name): table[name].dropna() for name in table.columns}
+    hits = {name: values[values.isin(ever)] for name, values in filled.items() if len(values)}
+    shares = {name: len(found) / len(filled[name]) for name, found in hits.items()}
+    different = {name: found.nunique() for name, found in hits.items() if shares[name] > 0.5}
+    best = max(different.values(), default=0)
+    # a year is a code by chance, but always the same few
+    found = [name for name, count in different.items() if 2 * count > best]
+    if len(found) > 1:
+        raise InputError(f"Columns {' and '.join(found)} hold codes of the history. Name the one that is meant.")
     if not found:
-        seen = ", ".join(f"{name} {share:.0%}" for name, share in sorted(hits.items(), key=lambda hit: -hit[1])[:5])
+        seen = ", ".join(f"{name} {share:.0%}" for name, share in sorted(shares.items(), key=lambda hit: -hit[1])[:5])
         numbers = [f"{name} holds numbers" for name in table.select_dtypes("number").columns]
         remedy = f"Name the column{' and the width of its codes; ' if numbers else ''}{', '.join(numbers)}."
         raise InputError(f"No column holds codes of the history (shares: {seen or 'no column'}). {remedy}")
-    if len(found) > 1:
-        raise InputError(f"Columns {' and '.join(found)} hold codes of the history. Name the one that is meant.")
     return found[0]
 
 
-def _pairs(table: pd.DataFrame, column: str, name: str | None) -> set[tuple[str, str]] | None:
-    if name is None:
-        return None
-    named = table[[column, name]].dropna()
-    return set(zip(named[column], named[name], strict=True))
+def _texts(values: pd.Series, history: History, code_width: int | None) -> pd.Series:
+    """Return codes as text; numbers get back their zeros, texts are left as they are."""
+    if not pd.api.types.is_numeric_dtype(values.dtype):
+        if odd := [value for value in values if not isinstance(value, str)]:
+            raise InputError(f"Column {values.name} holds {odd[0]!r} among texts. Make all of them text, with zeros.")
+        return values
+    widths = {len(code) for code in history.periods["code"]}
+    if code_width is None:
+        stated = f" (code_width: {widths.pop()})" if len(widths) == 1 else ""
+        raise InputError(
+            f"Column {values.name} holds numbers, so codes may have lost their zeros. State their width{stated}."
+        )
+    return as_codes(values, code_width, f"Column {values.name}")
+
+
+def _pairs(codes: pd.Series, names: pd.Series) -> set[tuple[str, str]]:
+    named = pd.DataFrame({"code": codes, "name": names}).dropna()
+    return set(zip(named["code"], named["name"], strict=True))
 
 
 def _ranges(history: History, rows: Counter[str], known: set[str], pairs: set[tuple[str, str]] | None) -> pd.DataFrame:

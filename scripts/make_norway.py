@@ -140,8 +140,14 @@ def transfers(path: Path, shares: dict[tuple[str, str, str], float], known: list
             for old, new in [pair, pair[::-1]] if both else [DIRECTION.get((date, *pair), pair)]:
                 if (date, old, new) not in there:
                     given = {"transfer": old, "to": new, "date": date, "note": f"{row['area']} [{row['source']}]"}
-                    found.append(given | sized(date, old, new, shares) | {"evidence": row["confidence"]})
+                    found.append(given | sized(date, old, new, shares) | {"evidence": evidence(row, (date, *pair))})
     return found
+
+
+def evidence(row: dict[str, str], transfer: tuple[str, str, str]) -> str:
+    """Return how sure a transfer is, in the same words where a map shows the direction that no text states."""
+    seen = transfer in DIRECTION or row["confidence"] == "verified direction from data"
+    return "verified (direction from data)" if seen else row["confidence"]
 
 
 def write(path: Path, rows: list[Record]) -> None:

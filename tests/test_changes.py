@@ -77,6 +77,12 @@ def test_the_old_code_itself_is_the_remainder() -> None:
     assert list(plan.files()) == ["after.gpkg"]
 
 
+def test_what_keeps_the_name_is_the_remainder() -> None:
+    rows = changes(("1507", "1508", "Ålesund"), ("1507", "1580", "Haram")).assign(old_name="Ålesund")
+    plan = plan_from_changes(rows, edition="after.gpkg")
+    assert plan.events[0].whole() == {"1507": "1508"}
+
+
 def test_parents_are_stated_where_they_are_known() -> None:
     rows = changes(("1", "9", "Ni"), ("2", "2", "To"))
     plan = plan_from_changes(rows, parents={"9": "A", "2": "B"}, title="Reform")

@@ -22,6 +22,16 @@ def call(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
+def test_units_tell_what_a_list_does_not(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("old_code,new_code,new_name,date\n1,2,To,2020-01-01\n")
+    (tmp_path / "units.csv").write_text("kode\n1\n2\n")
+    target = tmp_path / "plan.yaml"
+    done = call("changes", tmp_path / "list.csv", "--since", "2019-01-01", "--units", tmp_path / "units.csv",
+                "--code", "kode", "-o", target)  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert read_plan(target).sentences() == ["1 joins 2 To."]
+
+
 @pytest.fixture
 def changes(tmp_path: Path) -> Path:
     path = tmp_path / "changes.csv"
@@ -74,10 +84,16 @@ def test_crosswalk_of_pieces_by_points(tmp_path: Path) -> None:
     assert pd.read_csv(target)["share"].tolist() == [1, 0]
 
 
+def test_sizes_and_their_column_go_together(tmp_path: Path) -> None:
+    done = call("crosswalk", "NO", "--size", "people", "-o", tmp_path / "crosswalk.csv")
+    assert done.exit_code == 2
+    assert "--sizes and --size go together" in done.stderr
+
+
 def test_lookup_for_people_and_for_machines() -> None:
     done = call("lookup", "NO", "0720", "--on", "2026-01-01")
     assert done.exit_code == 0, done.output
-    assert "3907 Sandefjord (97.5% of the area)" in done.stdout
+    assert "3907 Sandefjord (97.5% of the area of 0720)" in done.stdout
     answers = json.loads(call("lookup", "NO", "3907", "--on", "2015-06-01", "--json").stdout)
     assert [row["old_code"] for row in answers[0]["rows"]] == ["0706", "0719", "0720"]
     assert "30 Viken" in call("lookup", "NO", "30", "--parents").stdout
@@ -106,11 +122,11 @@ def test_vintage(tmp_path: Path) -> None:
     done = call("vintage", tmp_path / "units.csv")
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines()[0] == "column kommune, 3 codes in 3 rows"
-    assert "to before 2017-01-01: all codes are valid" in done.stdout
+    assert "to 2016-12-31: all codes are valid" in done.stdout
     (tmp_path / "units.csv").write_text("kommune,people\n0706,1\n719,2\n0301,3\n3907,3\n")
     done = call("vintage", tmp_path / "units.csv", "--column", "kommune")
     assert done.exit_code == 1
-    assert "never a code: 719 (1 row, the first is row" in done.stdout
+    assert "never a code: 719 (1 row, the first has the index" in done.stdout
     printed = json.loads(call("vintage", tmp_path / "units.csv", "--column", "kommune", "--json").stdout)
     assert printed["never"][0]["remedy"] == "Did you mean 0719? A code keeps its zeros."
 

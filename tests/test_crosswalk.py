@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import geopandas as gpd
@@ -13,6 +14,7 @@ from shapely import Point, box
 
 from geomerge.crosswalk import COLUMNS, compose, crosswalk, invert
 from geomerge.errors import CRSError, InputError
+from geomerge.findings import Finding
 from geomerge.history import History
 from geomerge.plan import Plan
 
@@ -102,9 +104,15 @@ def test_points_weigh_instead_of_the_area() -> None:
     weighed = crosswalk(cut, points=points, weight="people")
     assert weighed["share"].tolist() == [0.6, 0.4, 1.0]
     assert set(weighed["by"]) == {"people"}
-    # areas with people count by the share of them that lies in a piece
+    assert not weighed["estimated"].any()
+
+
+def test_districts_that_are_divided_give_estimates() -> None:
+    cut = pieces(("1", "8", "part", "split", 1), ("1", "9", "part", "split", 3), ("2", "9", "whole", "", 1))
     district = gpd.GeoDataFrame({"people": [10]}, geometry=[box(0, 0, 2, 1)], crs=25832)
-    assert crosswalk(cut, points=district, weight="people")["share"].tolist() == [0.5, 0.5, 1.0]
+    found = crosswalk(cut, points=district, weight="people")
+    assert found["share"].tolist() == [0.5, 0.5, 1.0]
+    assert found["estimated"].tolist() == [True, True, False]
 
 
 def test_what_nothing_weighs_has_no_share() -> None:
@@ -200,6 +208,26 @@ def test_parents_are_led_by_their_units() -> None:
     weighed = crosswalk(history, parents=True, sizes={"A": 3, "B": 1, "C": 9}, by="people")
     assert pairs(weighed) == {"pp": 0.75, "pr": 0.25, "qq": 1}
     assert weighed["new_name"].dropna().tolist() == ["Rest"]
+
+
+def test_what_stays_within_a_parent_needs_no_share() -> None:
+    units = pd.DataFrame({"code": ["A", "B", "C"], "parent": ["p", "p", "q"]})
+    events = [
+        {"date": "2021-01-01", "transfer": "A", "to": "B"},  # nobody says how much, but both are in p
+        {"date": "2022-01-01", "reparent": "C", "parent": "p"},
+    ]
+    table = crosswalk(History(Plan.model_validate({"events": events}), units), parents=True)
+    assert pairs(table) == {"pp": 1, "qp": 1}
+
+
+def test_days_beyond_what_is_known_and_units_without_a_size_are_told() -> None:
+    history = History(REFORMS, pd.DataFrame({"code": ["A", "B", "C"]}), known_until=dt.date(2025, 1, 1))
+    found: list[Finding] = []
+    crosswalk(history, "2019-01-01", "2026-01-01", sizes={"A": 1}, by="people", findings=found)
+    assert [finding.what for finding in found] == [
+        "Changes are known up to 2025-01-01, and not up to 2026-01-01",
+        "No size is given for B, C, so shares that need it are missing",
+    ]
 
 
 def test_new_land_leads_back_to_nothing() -> None:

@@ -80,6 +80,16 @@ def test_parts_need_no_place_but_all_else_must_fit() -> None:
     assert [finding.check for finding in caught.value.findings] == ["date", "unknown code"]
 
 
+def test_a_former_unit_that_no_land_was_is_told() -> None:
+    part = {"date": "2019-01-01", "transfer": "9", "to": "3", "former": "2"}
+    plan = Plan.model_validate({"events": [*EVENTS, part]})
+    History(plan, UNITS, begin=dt.date(2000, 1, 1))
+    misspelt = Plan.model_validate({"events": [*EVENTS, part | {"former": "02"}]})
+    with pytest.raises(Blocked, match=r"No land of 9 was 02 before 2019-01-01.*Did you mean 2\?"):
+        History(misspelt, UNITS, begin=dt.date(2000, 1, 1))
+    History(misspelt, UNITS)  # where not all units are known, nobody can tell
+
+
 def test_the_first_change_comes_after_the_beginning() -> None:
     with pytest.raises(Blocked, match="begins on 2018-01-01, but its first change is on 2018-01-01"):
         history(begin=dt.date(2018, 1, 1))

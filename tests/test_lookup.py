@@ -55,14 +55,14 @@ def test_backwards_with_the_part_of_each() -> None:
         "On 2015-06-01 it was",
         "  0706 Sandefjord (the whole)",
         "  0719 Andebu (the whole)",
-        "  0720 Stokke (97.5% of the area)",
+        "  0720 Stokke (97.5% of the area of 0720)",
     ]
 
 
 def test_a_code_that_was_used_twice_has_two_answers() -> None:
     first, second = said("0720", "2018-01-01")
     assert first[0] == "0720 Stokke, in 07 Vestfold, valid from 2010-01-01 to 2016-12-31"
-    assert first[2:4] == ["  0704 Tønsberg (2.5% of the area)", "  0710 Sandefjord (97.5% of the area)"]
+    assert first[2:4] == ["  0704 Tønsberg (2.5% of the area of 0720)", "  0710 Sandefjord (97.5% of the area of 0720)"]
     assert second[0] == "0720 Tønsberg, in 07 Vestfold, valid since 2024-01-01"
     assert second[2:4] == ["  0704 Tønsberg (the whole)", "  0710 Sandefjord (a part, nobody says how much)"]
     assert len(said("0720", "2018-01-01", since="2024-06-01")) == 1
@@ -77,9 +77,17 @@ def test_without_a_day_a_unit_is_followed_to_its_end_and_traced_to_its_beginning
 def test_a_unit_that_is_there() -> None:
     assert said("0704", "2018-01-01")[0][1] == "On 2018-01-01 it is valid itself."
     # between two days it may have received land all the same
-    assert said("0704", "2018-01-01", since="2016-01-01")[0][1:] == [
+    assert said("0704", "2018-01-01", since="2016-01-01")[0][1:3] == [
         "On 2018-01-01 it is",
         "  0704 Tønsberg (the whole)",
+    ]
+
+
+def test_what_happened_to_a_unit_while_it_had_its_code() -> None:
+    assert said("0704", "2018-01-01")[0][2:] == [
+        "While it had the code",
+        "  2017-01-01: A part of 0720 moves to 0704.",
+        "  2022-01-01: A part of 3804 moves to 0704.",
     ]
 
 
@@ -107,6 +115,7 @@ def test_parents() -> None:
     [
         ("706", {}, r"No municipality ever had the code 706\. Did you mean 0706\? A code keeps its zeros"),
         ("xx", {}, "No municipality ever had the code xx. Correct the code, or see which history it is from"),
+        ("07", {}, r"No municipality ever had the code 07. A parent has it: look parents up"),
         ("0706", {"on": "2009-01-01"}, "begins on 2010-01-01"),
         ("0706", {"on": "soon"}, "'soon' is no date"),
         (

@@ -133,8 +133,9 @@ def small(folder: Path, **more: object) -> dict[str, object]:
 # As they are stored.
 
 
-def test_there_are_four() -> None:
-    assert [file.stem for file in NOTEBOOKS] == ["01_plan", "02_dissolve", "03_reassign", "04_export"]
+def test_there_are_five() -> None:
+    names = ["01_plan", "02_dissolve", "03_reassign", "04_export", "05_history"]
+    assert [file.stem for file in NOTEBOOKS] == names
 
 
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
@@ -214,6 +215,28 @@ def test_export_on_the_sample(execute: Execute) -> None:
     assert figures(done) == 1
 
 
+@pytest.mark.slow
+def test_history_on_the_sample(execute: Execute) -> None:
+    checks = (
+        "pairs = exact.set_index('old_code')['new_code'].groupby(level=0).agg(list).to_dict()\n"
+        "assert pairs['1534'] == ['1580'] and pairs['1504'] == ['1508'], pairs\n"
+        "assert joined.loc[joined['old_code'] == '1534', 'estimated'].all()\n"
+        "assert back.query('old_code == @new_code')['new_code'].tolist() == ['0706', '0719', '0720']\n"
+        "assert len(people_by) == 2 and (spread > 100).all(), people_by\n"
+        "assert all(abs(each.totals['difference']).max() < 1e-6 for each in restated.values())\n"
+        "assert {event.label() for event in plan.events} == {event.label() for event in found.plan.events}\n"
+        "assert (areas[0] - areas[1]).abs().max() < 0.01"
+    )
+    done = execute("05_history", checks=checks)
+    assert "3907 Sandefjord (97.5% of the area of 0720)" in printed(done, "lookup")
+    assert "Did you mean 0720" in printed(done, "lookup-wrong")
+    assert "from 2003-01-01 to before 2017-01-01: all codes are valid" in printed(done, "vintage")
+    assert "never a code: 811" in printed(done, "vintage-wrong")
+    assert "into 1507 Ålesund" in printed(done, "list")
+    assert "The same." in printed(done, "invert")
+    assert figures(done) == 1
+
+
 # On other data.
 
 
@@ -258,6 +281,22 @@ def test_export_on_other_data(execute: Execute, squares: Path) -> None:
     }
     (squares / "job.yaml").write_text(yaml.safe_dump(job), encoding="utf-8")
     execute("04_export", job_path=str(squares / "job.yaml"), layer_name=None, checks="assert len(written) == 3")
+
+
+@pytest.mark.slow
+def test_history_on_other_data(execute: Execute, squares: Path) -> None:
+    checks = (
+        "assert set(crosswalk['old_code']) == {'11', '12', '13', '14'}\n"
+        "assert divided['area'].round(6).to_dict() == {('13', '13'): 0.7, ('13', '14'): 0.3}\n"
+        "assert divided['parcels'].round(6).to_dict() == {('13', '13'): 0.625, ('13', '14'): 0.375}\n"
+        "assert [event.label() for event in found.plan.events] == ['transfer 13 > 14', 'merge 11 12 > 15']"
+    )
+    days = {"since": "2023-06-01", "until": "2024-06-01", "between": "2024-01-01"}
+    asked = {"history_name": str(squares / "plan.yaml"), "old_code": "11", "new_code": "15", "followed": "15"}
+    weights = [["parcels", str(squares / "parcels.gpkg"), None, None]]
+    given = {**days, **asked, "name": None, "size": None, "weights": weights}
+    done = execute("05_history", checks=checks, **small(squares, **given))
+    assert "15 (the whole)" in printed(done, "lookup")
 
 
 @pytest.mark.slow

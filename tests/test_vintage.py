@@ -33,11 +33,11 @@ def judged(*codes: Any, **options: Any) -> Vintage:
     [
         (
             ["0101", "0102", "0103"],
-            ["from the beginning to before 2018-01-01: all codes are valid (every unit of that time)"],
+            ["until 2017-12-31: all codes are valid (every unit of that time)"],
         ),
-        (["0109"], ["from 2018-01-01 to before 2020-01-01: all codes are valid (of 2 units)"]),
-        (["3009", "0103", "0103"], ["from 2020-01-01 until today: all codes are valid (every unit of that time)"]),
-        (["0103"], ["from the beginning until today: all codes are valid (of 3 units)"]),
+        (["0109"], ["from 2018-01-01 to 2019-12-31: all codes are valid (of 2 units)"]),
+        (["3009", "0103", "0103"], ["since 2020-01-01: all codes are valid (every unit of that time)"]),
+        (["0103"], ["always: all codes are valid (of 3 units)"]),
     ],
 )
 def test_the_days_on_which_all_codes_are_valid(codes: list[str], expected: list[str]) -> None:
@@ -58,17 +58,27 @@ def test_codes_of_several_days_are_told_with_the_days_they_were_valid() -> None:
     found = judged("0101", "0102", "0103", "3009", "3009")
     assert not found.is_certain
     assert found.sentences() == [
-        "from the beginning to before 2018-01-01: 3 of 4 codes are valid (every unit of that time)",
-        "not valid then: 3009 (2 rows), which was from 2020-01-01 to before today",
+        "until 2017-12-31: 3 of 4 codes are valid (every unit of that time)",
+        "not valid then: 3009 (2 rows), which was since 2020-01-01",
     ]
 
 
 def test_codes_that_never_were_are_told_with_what_was_meant() -> None:
     found = judged("0101", "0102", "101", "9999", "9999", column="code")
     assert found.sentences()[1:] == [
-        "never a code: 101 (1 row, the first is row 2). Did you mean 0101? A code keeps its zeros.",
-        "never a code: 9999 (2 rows, the first is row 3). Correct the code.",
+        "never a code: 101 (1 row, the first has the index 2). Did you mean 0101? A code keeps its zeros.",
+        "never a code: 9999 (2 rows, the first has the index 3). Correct the code.",
     ]
+
+
+def test_a_column_of_years_is_not_taken_for_codes() -> None:
+    table = pd.DataFrame({"kommune": ["0101", "102", "0103"], "year": ["3009"] * 3})
+    assert vintage(table, HISTORY).column == "kommune"
+
+
+def test_numbers_get_back_their_zeros_and_texts_stay_as_they_are() -> None:
+    assert judged(101, 102, 103, column="code", code_width=4).is_certain
+    assert judged("101", "0102", column="code", code_width=4).never["code"].tolist() == ["101"]
 
 
 @pytest.mark.parametrize(
@@ -76,10 +86,11 @@ def test_codes_that_never_were_are_told_with_what_was_meant() -> None:
     [
         ({"code": ["0101"]}, {"column": "kode"}, "The table has no column kode. It has code"),
         ({"code": ["0101"]}, {"name": "navn"}, "The table has no column navn"),
-        ({"code": [101]}, {"column": "code"}, "Column code holds numbers .* so codes may have lost their zeros"),
+        ({"code": [101]}, {"column": "code"}, r"Column code holds numbers.*State their width \(code_width: 4\)"),
         ({"code": [101]}, {}, "No column holds codes of the history .* code holds numbers"),
         ({"code": [None]}, {"column": "code"}, "Column code is empty"),
         ({"code": ["0101"], "other": ["0103"]}, {}, "Columns code and other hold codes of the history"),
+        ({"code": ["0101", 102]}, {"column": "code"}, "Column code holds 102 among texts"),
         ({"code": ["x", "y", "0101"]}, {}, r"No column holds codes of the history \(shares: code 33%\)"),
         ({}, {}, r"\(shares: no column\)"),
     ],

@@ -54,6 +54,7 @@ for command in (
     tables.dissolve,
     tables.reassign,
     tables.export,
+    tables.diff,
     times.changes,
     times.crosswalk,
     times.lookup,

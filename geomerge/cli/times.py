@@ -30,13 +30,18 @@ of_parents = click.option("--parents", is_flag=True, help="Parents (counties) in
 @since
 @until
 @click.option("--edition", help="Units after the changes, by which units are split; named as the plan finds it.")
+@click.option(
+    "--units", help="Units of the day before (a file, or file|layer), where the list does not tell who was there."
+)
+@code_column
 @verbosity
-def changes(source: str, target: Path, **options: Any) -> None:
+def changes(source: str, target: Path, units: str | None, code: str, **options: Any) -> None:
     """Read the official list of changes SOURCE (a file, or an address) as a plan."""
-    from geomerge import read_changes, write_plan
+    from geomerge import layers, read_changes, write_plan
 
     findings: list[Any] = []
-    plan = read_changes(source, findings=findings, **options)
+    alive = None if units is None else list(layers.read(*layers.split_name(units), columns=[code])[code].dropna())
+    plan = read_changes(source, units=alive, findings=findings, **options)
     write_plan(plan, target)
     click.echo(f"{len(plan.events)} events on {len(plan.dates)} days: {target}")
     print_findings(findings, False, err=True)
@@ -71,7 +76,11 @@ def crosswalk(
     SOURCE is a history that ships (NO), a folder with one, a plan, an official list, or a layer of pieces.
     """
     from geomerge import crosswalk as lead
+    from geomerge.errors import InputError
 
+    if (sizes is None) != (by is None):
+        raise InputError("--sizes and --size go together: the table, and its column with the size.")
+    findings: list[Any] = []
     table = lead(
         _history_or_pieces(source),
         since,
@@ -81,6 +90,7 @@ def crosswalk(
         by=by,
         points=read_spatial(points) if points else None,
         weight=weight,
+        findings=findings,
     )
     write_table(table, target)
     parts = table[table["kind"] == "part"]
@@ -88,6 +98,7 @@ def crosswalk(
     click.echo(f"{len(table)} rows, {len(table) - len(parts)} of them whole units: {target}")
     if unknown:
         click.echo(f"{unknown} of {len(parts)} parts have no share: nobody says how much they hold.", err=True)
+    print_findings(findings, False, err=True)
 
 
 @click.command()
@@ -121,12 +132,9 @@ def vintage(
     """Tell from which days FILE (a file, or file|layer) can be, by its codes; exit code 1 if from none."""
     from geomerge import layers
     from geomerge import vintage as judge
-    from geomerge.codes import as_codes
 
     table = layers.read(*layers.split_name(file))
-    if code_width is not None and column in table.columns:
-        table[column] = as_codes(table[column], code_width, f"Column {column} of {file}")
-    found = judge(table, _history(history), column=column, name=name)
+    found = judge(table, _history(history), column=column, code_width=code_width, name=name)
     if as_json:
         print_json({"column": found.column, "sentences": found.sentences(), **_records(found)})
     else:

@@ -137,9 +137,11 @@ class _Day:
             if len(new) == 1:
                 self.makers.setdefault(new[0], []).append(old)
         self.unchanged: set[str] = set()
+        self.namesakes: dict[str, str] = {}
         if "old_name" in rows:
-            same = (going["old_code"] == going["new_code"]) & (going["old_name"] == going["new_name"])
-            self.unchanged = set(going.loc[same, "old_code"])
+            alike = going[going["old_name"] == going["new_name"]]
+            self.unchanged = set(alike.loc[alike["old_code"] == alike["new_code"], "old_code"])
+            self.namesakes = dict(zip(alike["old_code"], alike["new_code"], strict=True))
         self.notes: dict[tuple[str | None, str | None], str] = {}
         if "note" in rows:
             noted = rows.dropna(subset="note")
@@ -163,7 +165,8 @@ class _Day:
         """Hand parts to units that others go to as well; what is left is split, or goes along as a whole."""
         own = [code for code in new if code not in shared] or [old if old in new else new[-1]]
         moved = [{"transfer": old, "to": code, **self._place()} for code in new if code not in own]
-        remainder = old if old in own else own[-1]
+        namesake = self.namesakes.get(old)
+        remainder = old if old in own else namesake if namesake in own else own[-1]
         if len(own) == 1:
             self.makers.setdefault(remainder, []).append(old)
             return moved
