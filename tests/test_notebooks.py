@@ -230,7 +230,7 @@ def test_history_on_the_sample(execute: Execute) -> None:
     done = execute("05_history", checks=checks)
     assert "3907 Sandefjord (97.5% of the area of 0720)" in printed(done, "lookup")
     assert "Did you mean 0720" in printed(done, "lookup-wrong")
-    assert "from 2003-01-01 to before 2017-01-01: all codes are valid" in printed(done, "vintage")
+    assert "from 2003-01-01 to 2016-12-31: all codes are valid" in printed(done, "vintage")
     assert "never a code: 811" in printed(done, "vintage-wrong")
     assert "into 1507 Ålesund" in printed(done, "list")
     assert "The same." in printed(done, "invert")
