@@ -10,10 +10,10 @@ ALL    := $(VENV)/.installed-all
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench sample notebooks clean
+.PHONY: help demo test check fix bench bench-peers sample notebooks clean
 
 help:  ## Print this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 demo: $(RUN)  ## Run the sample reform and write its results
 	@$(BIN)/geomerge run sample_data/job.yaml $(ARGS)
@@ -33,6 +33,9 @@ fix: $(ALL)  ## Mend lint and format where that is possible
 
 bench: $(ALL)  ## Run the benchmarks
 	@for file in benchmarks/bench_*.py; do $(BIN)/python "$$file" $(ARGS) || exit 1; done
+
+bench-peers: $(ALL)  ## Install the peers of the national benchmark apart, and run it with them
+	@$(BIN)/python benchmarks/bench_national.py --install $(ARGS)
 
 sample: $(ALL)  ## Make the sample data anew
 	@$(BIN)/python sample_data/make_sample.py $(ARGS)

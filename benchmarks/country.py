@@ -41,10 +41,14 @@ class Size:
     halvings: int  # each border from corner to corner has two to this power segments
     parcels: int
     cuts: int
+    roughness: float = 0.10  # how far a midpoint moves sideways, at most, as a share of its segment
+    thinned: int = 0  # every so manieth vertex of a border is left out; none where 0
+    transfers: bool = True  # every second cut is a transfer; all are splits where False
 
 
 FULL = Size(columns=20, rows=17, halvings=8, parcels=100_000, cuts=12)
 QUICK = Size(columns=6, rows=5, halvings=5, parcels=2_000, cuts=2)
+NATION = Size(columns=20, rows=17, halvings=9, parcels=1_000_000, cuts=12, roughness=0.08)
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class Reform:
 # --- a synthetic country
 
 
-def fractal(lines: Coordinates, halvings: int, rng: np.random.Generator, roughness: float = 0.10) -> Coordinates:
+def fractal(lines: Coordinates, halvings: int, rng: np.random.Generator, roughness: float) -> Coordinates:
     """Break up many lines at once: halve each segment, moving its midpoint sideways."""
     for _ in range(halvings):
         ahead = np.diff(lines, axis=1)
@@ -81,15 +85,22 @@ def fractal(lines: Coordinates, halvings: int, rng: np.random.Generator, roughne
     return lines.round(2)
 
 
+def borders(ends: Coordinates, size: Size, rng: np.random.Generator) -> Coordinates:
+    """Draw a border between each two ends."""
+    lines = fractal(ends.reshape(-1, 2, 2), size.halvings, rng, size.roughness)
+    step = size.thinned
+    return np.delete(lines, np.arange(step, lines.shape[1] - 1, step), axis=1) if step else lines
+
+
 def make_units(size: Size) -> gpd.GeoDataFrame:
     """Return units in rows and columns, whose borders are the same vertex by vertex on both sides."""
     rng = np.random.default_rng(SEED)
     across, up = np.meshgrid(np.arange(size.columns + 1.0), np.arange(size.rows + 1.0))
     corners = np.stack([across, up], axis=-1)
     corners = (corners + rng.uniform(-0.2, 0.2, corners.shape)) * CELL + (100_000, 6_500_000)
-    level = fractal(np.stack([corners[:, :-1], corners[:, 1:]], axis=2).reshape(-1, 2, 2), size.halvings, rng)
+    level = borders(np.stack([corners[:, :-1], corners[:, 1:]], axis=2), size, rng)
     level = level.reshape(size.rows + 1, size.columns, -1, 2)
-    steep = fractal(np.stack([corners[:-1], corners[1:]], axis=2).reshape(-1, 2, 2), size.halvings, rng)
+    steep = borders(np.stack([corners[:-1], corners[1:]], axis=2), size, rng)
     steep = steep.reshape(size.rows, size.columns + 1, -1, 2)
     rings = [
         np.concatenate(
@@ -115,7 +126,7 @@ def make_units(size: Size) -> gpd.GeoDataFrame:
 def synthetic(size: Size, *, cuts: bool) -> Reform:
     """Return a reform in which about a third of the units merge, a third get a new code, and some are cut.
 
-    Half of the cuts split a unit, the others move a part of it to the unit east of it.
+    Half of the cuts split a unit, the others move a part of it to the unit east of it, unless all are splits.
     """
     units = _kept(f"units-{size}", lambda: make_units(size))
     rng = np.random.default_rng(SEED + 1)
@@ -132,8 +143,8 @@ def synthetic(size: Size, *, cuts: bool) -> Reform:
         four = grid[row, 4 * group : 4 * group + 4].tolist()
         if number in to_cut:
             unit, new = four[0], f"5{four[0][1:]}"
-            area = _half(shapes[unit], size.halvings, rng, east=len(parts) % 2 == 1)
-            if len(parts) % 2:
+            area = _half(shapes[unit], size, rng, east=len(parts) % 2 == 1)
+            if size.transfers and len(parts) % 2:
                 events.append({"transfer": unit, "to": four[1], "area": unit})
                 new = four[1]
             else:
@@ -154,12 +165,13 @@ def synthetic(size: Size, *, cuts: bool) -> Reform:
     return Reform(name, units, plan, whole, drawn)
 
 
-def _half(unit: Any, halvings: int, rng: np.random.Generator, *, east: bool) -> Any:
+def _half(unit: Any, size: Size, rng: np.random.Generator, *, east: bool) -> Any:
     """Return the land on one side of a fractal line through a unit, drawn a little over its borders."""
     margin = CELL / 4
     west, south, right, north = unit.bounds
     middle = unit.centroid.x
-    line = fractal(np.array([[[middle, south - margin], [middle, north + margin]]]), halvings, rng)[0]
+    across = np.array([[[middle, south - margin], [middle, north + margin]]])
+    line = borders(across, size, rng)[0]
     far = right + margin if east else west - margin
     return shapely.Polygon([*line, (far, north + margin), (far, south - margin)])
 
@@ -220,15 +232,32 @@ def make_parcels(reform: Reform, table: gpd.GeoDataFrame, count: int) -> gpd.Geo
         else:
             west, south, east, north = shapely.total_bounds(shapes)
             place = rng.uniform((west, south), (east, north), (count, 2))
-        drawn = np.asarray(shapely.points(place), dtype=object)
-        holder, found = shapely.STRtree(drawn).query(shapes, predicate="contains")
-        order = np.argsort(found, kind="stable")
-        centres, owner = np.append(centres, drawn[found[order]]), np.append(owner, holder[order])
-    centres, owner = centres[:count], owner[:count]
+        found, holder = located(place, shapes)
+        centres, owner = np.append(centres, shapely.points(place[found])), np.append(owner, holder)
+    centres, owner = shapely.get_coordinates(centres[:count]), owner[:count]
+    size = rng.uniform(100, 500, count)
+    return draw(reform, centres, owner, size, rng)
+
+
+def located(places: Coordinates, shapes: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return which places lie in a unit, in ascending order, and in which."""
+    holder, found = shapely.STRtree(shapely.points(places)).query(shapes, predicate="contains")
+    order = np.argsort(found, kind="stable")
+    return found[order], holder[order]
+
+
+def draw(
+    reform: Reform,
+    centres: Coordinates,
+    owner: NDArray[np.intp],
+    size: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> gpd.GeoDataFrame:
+    """Return a parcel around each centre, none of its corners farther away than its size, clipped to its unit."""
+    count, shapes = len(centres), reform.units.geometry.to_numpy()
     angle = np.sort(rng.uniform(0, 2 * np.pi, (count, 16)), axis=1)
-    radius = rng.uniform(100, 500, (count, 1)) * rng.uniform(0.6, 1.0, (count, 16))
-    middle = shapely.get_coordinates(centres)[:, None, :]
-    rings = middle + radius[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    radius = size[:, None] * rng.uniform(0.6, 1.0, (count, 16))
+    rings = centres[:, None, :] + radius[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
     parcels = np.asarray(shapely.polygons(rings.round(2)), dtype=object)
     crossing = np.unique(shapely.STRtree(parcels).query(shapely.boundary(shapes), predicate="intersects")[1])
     inside = shapely.intersection(shapely.make_valid(parcels[crossing]), shapely.make_valid(shapes[owner[crossing]]))

@@ -21,6 +21,10 @@ def page() -> str:
     parts = [HEAD, block([])]
     for name in main.list_commands(click.Context(main)):
         parts += [f"## {name}\n", block([name])]
+        command = main.commands[name]
+        if isinstance(command, click.Group):
+            for inner in command.commands:
+                parts += [f"## {name} {inner}\n", block([name, inner])]
     return "\n".join(parts)
 
 

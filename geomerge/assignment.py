@@ -86,11 +86,18 @@ class Assignment:
     @classmethod
     def of(cls, features: pd.DataFrame, result: pd.DataFrame) -> Assignment:
         """Add a result, row by row, to the features; those with a reason go to review."""
-        table = features.copy()
-        for column, name in added_columns(features).items():
-            table[name] = pd.Series(result[column].to_numpy(), index=features.index, dtype=result[column].dtype)
+        names = added_columns(features)
         decided = (result["reason"] == "").to_numpy()
-        return cls(table[decided], table[~decided])
+
+        def part(rows: np.ndarray) -> Any:
+            table = features[rows]
+            columns = {
+                name: pd.Series(result[column].to_numpy()[rows], index=table.index, dtype=result[column].dtype)
+                for column, name in names.items()
+            }
+            return table.assign(**columns)
+
+        return cls(part(decided), part(~decided))
 
     def whole(self) -> Any:
         """Return both tables as one, the decided rows first."""
@@ -126,11 +133,16 @@ def added_name(column: str, table: pd.DataFrame) -> str:
 def require_codes(table: pd.DataFrame, code: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the position of each row's code (-1 where it is missing) and the codes; all of them text."""
     require_column(table, code, "features")
-    position, codes = pd.factorize(table[code])
+    return text_codes(table[code])
+
+
+def text_codes(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return the position of each row's code (-1 where it is missing) and the codes; all of them text."""
+    position, codes = pd.factorize(column)
     values = np.asarray(codes, dtype=object)
     if numbers := [value for value in values if not isinstance(value, str)]:
         raise InputError(
-            f"Column {code} of the features holds numbers such as {numbers[0]}, not text: leading zeros may "
+            f"Column {column.name} of the features holds numbers such as {numbers[0]}, not text: leading zeros may "
             f"be lost. Read it as text, or give the width of the codes (code_width)."
         )
     return position, values
@@ -146,18 +158,29 @@ def require_column(table: pd.DataFrame, column: str, name: str) -> None:
         raise InputError(f"The {name} have {count} columns {column}. Rename all but one.")
 
 
-def empty_result(count: int) -> pd.DataFrame:
-    """Return a result that says nothing yet, one row a feature."""
-    columns: dict[str, Any] = {}
+def empty_columns(count: int) -> dict[str, np.ndarray]:
+    """Return columns of a result that say nothing yet, one row a feature."""
+    columns = {}
     for column in COLUMNS:
         missing = None if column in ("new_code", "runner_up") else ""
         columns[column] = np.full(count, np.nan) if column in NUMBERS else np.full(count, missing, dtype=object)
+    return columns
+
+
+def result_of(columns: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Return columns of a result as a table; texts stay objects, as missing ones are None."""
     return pd.DataFrame({name: pd.Series(values, dtype=values.dtype) for name, values in columns.items()})
+
+
+def empty_result(count: int) -> pd.DataFrame:
+    """Return a result that says nothing yet, one row a feature."""
+    return result_of(empty_columns(count))
 
 
 def report_review(result: pd.DataFrame, report: Report) -> None:
     """Report how many rows a person must decide, reason by reason."""
-    counts = result["reason"].value_counts()
+    reasons = result["reason"].to_numpy()
+    counts = pd.Series(reasons[reasons != ""]).value_counts()  # nearly all are empty
     for reason in REASONS:
         if count := int(counts.get(reason, 0)):
             what = f"{count} {'row' if count == 1 else 'rows'} to decide: {reason}"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from geomerge.coverage import Geometries, Mask, faulty_edges, objects, present
+from geomerge.coverage import Geometries, Indices, Mask, are_valid, around, faulty_edges, objects, present
 from geomerge.crs import length_unit
 from geomerge.findings import Finding, Notes
 
@@ -47,29 +47,35 @@ def area_balance(
     >>> area_balance(table, units, units)[["before", "after", "difference"]].values.tolist()
     [[2.0, 2.0, 0.0]]
     """
-    areas = np.nan_to_num(shapely.area(objects(list(pieces.geometry))))
-    shapes = objects(list(units.geometry))
+    areas = np.nan_to_num(shapely.area(objects(pieces.geometry.to_numpy())))
+    shapes = objects(units.geometry.to_numpy())
     unit_areas = np.nan_to_num(shapely.area(shapes))
     held = pd.Series(areas).groupby(pieces["old_code"].to_numpy()).sum()
     grown = units[code].map(held).fillna(0.0).to_numpy() - unit_areas
     grown[np.abs(grown) <= 1e-9 * unit_areas] = 0.0
-    if grown.any():
-        grown[~_faulty(shapes, gap_width)] = 0.0
+    suspicious = np.flatnonzero(grown)
+    grown[suspicious[~_faulty(shapes, suspicious, gap_width)]] = 0.0
     before, mended = float(unit_areas.sum()), float(grown.sum())
     gained = float(areas[pieces["old_code"].isna()].sum())
     lost = float(areas[pieces["new_code"].isna()].sum())
-    after = float(np.nansum(shapely.area(objects(list(new_units.geometry)))))
+    after = float(np.nansum(shapely.area(objects(new_units.geometry.to_numpy()))))
     difference = before + mended + gained - lost - after
     row = {"before": before, "mended": mended, "gained": gained, "lost": lost, "after": after}
     return pd.DataFrame([{**row, "difference": difference, "relative": difference / before if before else 0.0}])
 
 
-def _faulty(shapes: Geometries, gap_width: float) -> Mask:
-    """Return which polygons are invalid or do not match their neighbours."""
-    there = present(shapes)
-    faulty = there & ~shapely.is_valid(shapes)
-    faulty[there] |= ~shapely.is_missing(faulty_edges(shapes[there], gap_width))
-    return np.asarray(faulty)
+def _faulty(shapes: Geometries, chosen: Indices, gap_width: float) -> Mask:
+    """Return which of the chosen polygons are invalid or do not match their neighbours."""
+    faulty = ~are_valid(shapes[chosen])
+    return np.asarray(faulty | ~shapely.is_missing(_faulty_edges(shapes, chosen, gap_width)))
+
+
+def _faulty_edges(shapes: Geometries, chosen: Indices, gap_width: float = 0.0) -> Geometries:
+    """Return the edges of the chosen polygons that break the coverage; all others are only looked at beside them."""
+    found = objects([None] * len(shapes))
+    near = around(shapes[chosen], shapes, gap_width)
+    found[near] = faulty_edges(shapes[near], gap_width)
+    return found[chosen]
 
 
 def check_balance(balance: pd.DataFrame, *, tolerance: float = 1e-9, unit: str = "m") -> Iterator[Finding]:
@@ -99,25 +105,31 @@ def check_units(new_units: gpd.GeoDataFrame, *, code: str, before: gpd.GeoDataFr
     A polygon that is as it was before, but for its code and corners inserted, is no fault of the change.
     """
     notes = Notes(length_unit(new_units.crs))
-    shapes, old = objects(list(new_units.geometry)), objects(list(before.geometry))
-    known = set(shapely.to_wkb(old[present(old)]).tolist())
-    changed = np.array([shape is not None and shape.wkb not in known for shape in shapes], dtype=bool)
-    faulty_before = set(before[code].to_numpy()[present(old) & ~shapely.is_valid(old)])
+    shapes, old = objects(new_units.geometry.to_numpy()), objects(before.geometry.to_numpy())
+    changed = _changed(shapes, old)
+    invalid = changed[~are_valid(shapes[changed])]
     heirs = new_units["predecessors"] if "predecessors" in new_units.columns else new_units[code]
-    inherited = np.array([predecessor in faulty_before for predecessor in heirs], dtype=bool)
-    for position in np.flatnonzero(changed & ~inherited & ~shapely.is_valid(shapes)):
+    makers = np.flatnonzero(before[code].isin(heirs.iloc[invalid]))
+    faulty_before = set(before[code].to_numpy()[makers[~are_valid(old[makers])]])
+    for position in invalid[~heirs.iloc[invalid].isin(faulty_before).to_numpy()].tolist():
         reason = shapely.is_valid_reason(shapes[position])
         what = f"The new unit {new_units[code].iat[position]} is invalid: {reason}"
         where = shapely.Point(shapely.get_coordinates(shapes[position])[0])
         yield Finding("must", "invalid polygon", what, "units", "Correct the polygons it is made of.", where)
-    there = np.flatnonzero(present(shapes))
-    edges = objects([None] * len(shapes))
-    edges[there] = faulty_edges(shapes[there])
-    for position in np.flatnonzero(changed & ~shapely.is_missing(edges)):
-        length = notes.length(shapely.length(edges[position]))
+    edges = _faulty_edges(shapes, changed)
+    for position, faulty in zip(changed.tolist(), edges, strict=True):
+        if faulty is None:
+            continue
+        length = notes.length(shapely.length(faulty))
         what = f"The new unit {new_units[code].iat[position]} does not share {length} of its edges"
-        where = shapely.get_point(shapely.get_parts(edges[position])[0], 0)
+        where = shapely.get_point(shapely.get_parts(faulty)[0], 0)
         yield Finding("should", "unmatched edge", what, "units", "Mend the units with a larger gap_width.", where)
+
+
+def _changed(shapes: Geometries, before: Geometries) -> Indices:
+    """Return the positions of polygons that none before is equal to, byte by byte."""
+    known = set(shapely.to_wkb(before[present(before)]).tolist())
+    return np.array([at for at, wkb in enumerate(shapely.to_wkb(shapes)) if wkb and wkb not in known], dtype=np.intp)
 
 
 def check_counts(layer: str, before: int, updated: int, review: int) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from geomerge.errors import InputError
@@ -47,5 +48,7 @@ def as_codes(values: pd.Series, width: int | None, what: str) -> pd.Series:
 
 def mapped(values: pd.Series, change: Callable[[Any], Any]) -> pd.Series:
     """Return changed values; what is missing is None, and no type is guessed."""
-    changed = [None if pd.isna(value) else change(value) for value in values]
-    return pd.Series(changed, index=values.index, dtype=object)
+    place, known = pd.factorize(values)  # what repeats is changed once; -1 stands for what is missing
+    changed = np.empty(len(known) + 1, dtype=object)
+    changed[:-1] = [change(value) for value in known]
+    return pd.Series(changed[place], index=values.index, dtype=object)

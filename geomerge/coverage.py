@@ -11,14 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import shapely
 from numpy.typing import NDArray
 from shapely import STRtree
 
-Geometries = NDArray[np.object_]
-Indices = NDArray[np.intp]
-Mask = NDArray[np.bool_]
-Numbers = NDArray[np.float64]
+from geomerge.progress import progress
+from geomerge.segments import Geometries as Geometries
+from geomerge.segments import Indices as Indices
+from geomerge.segments import Mask as Mask
+from geomerge.segments import Numbers as Numbers
+from geomerge.suspects import suspects
+from geomerge.threads import cores, on_all_cores
 
 
 @dataclass(frozen=True)
@@ -99,10 +103,38 @@ def join(polygons: Geometries) -> Any:
     return shapely.union_all(polygons)
 
 
+def join_all(polygons: Geometries, groups: Sequence[Indices], what: str = "join") -> Geometries:
+    """Return the union of each group of polygons, as :func:`join` makes it, on all cores.
+
+    Examples
+    --------
+    >>> row = objects([shapely.box(x, 0, x + 1, 1) for x in range(3)])
+    >>> shapely.area(join_all(row, [np.array([0, 1]), np.array([2])])).tolist()
+    [2.0, 1.0]
+    """
+    several = [number for number, group in enumerate(groups) if len(group) > 1]
+    joined = objects([polygons[group[0]] if len(group) == 1 else None for group in groups])
+    members = [polygons[groups[number]] for number in several]
+    vertices = sum(int(shapely.get_num_coordinates(each).sum()) for each in members)
+    for number, union in zip(
+        several, progress(on_all_cores(join, members, vertices), what, total=len(members)), strict=True
+    ):
+        joined[number] = union
+    return joined
+
+
+def are_valid(polygons: Geometries) -> Mask:
+    """Return which polygons are valid; those that are missing or empty are no less so."""
+    vertices = int(shapely.get_num_coordinates(polygons).sum())
+    shares = np.array_split(polygons, max(1, min(len(polygons), 4 * cores())))  # in small shares no core has to wait
+    valid = np.concatenate([*on_all_cores(shapely.is_valid, shares, vertices)])
+    return np.asarray(valid | ~present(polygons))
+
+
 def make_valid(polygons: Geometries) -> Geometries:
     """Return polygons with the invalid ones made valid; the others are the same objects."""
     repaired = polygons.copy()
-    invalid = present(polygons) & ~shapely.is_valid(polygons)
+    invalid = ~are_valid(polygons)
     repaired[invalid] = shapely.make_valid(polygons[invalid], method="structure", keep_collapsed=False)
     return repaired
 
@@ -114,8 +146,8 @@ def keys(coordinates: Numbers) -> NDArray[np.complex128]:
 
 def new_vertices(geometries: Geometries, known: Geometries) -> Geometries:
     """Return the vertices of geometries, as points, that no known geometry has."""
-    found = np.unique(keys(shapely.get_coordinates(geometries)))
-    found = found[~np.isin(found, keys(shapely.get_coordinates(known)))]
+    there = pd.Index(keys(shapely.get_coordinates(geometries))).unique()  # hashed: sorting complex numbers is slow
+    found = np.sort(there[~there.isin(keys(shapely.get_coordinates(known)))].to_numpy())
     return np.asarray(shapely.points(found.real, found.imag), dtype=object)
 
 
@@ -127,11 +159,33 @@ def faulty_edges(polygons: Geometries, gap_width: float = 0.0) -> Geometries:
     found = np.full(len(polygons), None, dtype=object)
     if len(polygons) < 2:
         return found
+    looked_at = np.flatnonzero(suspects(polygons, gap_width) & present(polygons))
+    if not len(looked_at):
+        return found
+    context = around(polygons[looked_at], polygons, gap_width)  # others have no say in whether an edge is matched
+    chosen = np.searchsorted(context, looked_at)
     for width in sorted({0.0, gap_width / 100, gap_width / 10, gap_width}):
-        edges = shapely.coverage_invalid_edges(polygons, gap_width=width)
-        fresh = present(edges) & shapely.is_missing(found)
-        found[fresh] = edges[fresh]
+        edges = shapely.coverage_invalid_edges(polygons[context], gap_width=width)[chosen]
+        fresh = present(edges) & shapely.is_missing(found[looked_at])
+        found[looked_at[fresh]] = edges[fresh]
     return found
+
+
+def around(shapes: Geometries, polygons: Geometries, reach: float) -> Indices:
+    """Return the positions of polygons whose bounds come within reach of those of any of the shapes.
+
+    Examples
+    --------
+    >>> row = objects([shapely.box(x, 0, x + 1, 1) for x in (0, 1, 3)])
+    >>> around(row[:1], row, 0.5).tolist()
+    [0, 1]
+    """
+    if not len(shapes):
+        return np.empty(0, dtype=np.intp)
+    low, high = np.split(shapely.bounds(shapes).T, 2)
+    more = reach * (1 + 1e-9) + tolerance(shapes)
+    boxes = np.asarray(shapely.box(*(low - more), *(high + more)))
+    return np.unique(STRtree(polygons).query(boxes)[1])
 
 
 @dataclass(frozen=True)

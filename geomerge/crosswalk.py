@@ -7,20 +7,19 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 
-from geomerge.coverage import Mask, Numbers, objects
-from geomerge.crs import require_same_crs
 from geomerge.errors import InputError
 from geomerge.findings import Finding, collector
 from geomerge.history import History
-from geomerge.locate import locate
 from geomerge.plan import Plan
 from geomerge.succession import Heir, added_up, by_amount, completed, heirs
+
+if TYPE_CHECKING:  # codes are led through time without geometry, and without the time to load it
+    import geopandas as gpd
 
 COLUMNS = ("old_code", "new_code", "kind", "share", "by", "amount", "estimated", "evidence", "event")
 
@@ -95,23 +94,54 @@ def crosswalk(
     >>> crosswalk(history, "2020-01-01", "2024-01-01")[["old_code", "new_code", "kind", "share"]].values.tolist()
     [['1507', '1508', 'part', nan], ['1507', '1580', 'part', nan]]
     """
-    if isinstance(source, gpd.GeoDataFrame):
+    if not isinstance(source, History | Plan):
         if since is not None or until is not None or parents or sizes is not None:
             raise InputError(
                 "Pieces lead from the first to the last date of their plan. Give a history for other days."
             )
-        return _of_pieces(source, points, weight)
+        from geomerge.weighing import shares_of
+
+        return shares_of(source, points, weight)[list(COLUMNS)]
     if points is not None or weight is not None:
         raise InputError("Points can only weigh pieces. Cut the units by the plan first (pieces).")
     history = History.of(source) if isinstance(source, Plan) else source
     start = 0 if since is None else history.position(since)
     end = len(history.road) if until is None else history.position(until)
     report = collector(findings)
-    weights = None if sizes is None else dict(sizes)
+    weights = None if sizes is None else _checked(sizes)
+    if parents:
+        _require_parents(history, start, end)
     for finding in _doubts(history, (since, until), min(start, end), weights):
         report(finding)
     links = _links(history, start, end, parents, weights, by)
     return _named(_table(links), history, start, end, parents)
+
+
+def _checked(sizes: Mapping[str, float] | pd.Series) -> dict[str, float]:
+    """Return sizes by code; InputError unless all are numbers from 0, one a code."""
+    table = pd.Series(dict(sizes) if isinstance(sizes, Mapping) else sizes)
+    if twice := table.index[table.index.duplicated()].tolist():
+        raise InputError(f"The size of {twice[0]} is given {(table.index == twice[0]).sum()} times. Give one a unit.")
+    numbers = pd.to_numeric(table, errors="coerce").astype(float)
+    faulty = table.index[~((numbers >= 0) & np.isfinite(numbers))]
+    if len(faulty):
+        told = (
+            f"The size of {code} is {table.astype(object)[code]!r}, which is no number from 0." for code in faulty[:5]
+        )
+        raise InputError(*told)
+    return {str(code): float(number) for code, number in numbers.items()}
+
+
+def _require_parents(history: History, *positions: int) -> None:
+    """Raise InputError for units whose parent nobody tells."""
+    for position in positions:
+        if lacking := sorted(code for code, (_, parent) in history.described[position].items() if not parent):
+            day = history.road[position - 1].date if position else "the beginning"
+            more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
+            raise InputError(
+                f"The parent of {', '.join(lacking[:5])}{more} is not known from {day} on. "
+                f"State it in the units of the history, or in the event that makes the unit (parent)."
+            )
 
 
 def _doubts(history: History, days: tuple[Day, Day], early: int, sizes: dict[str, float] | None) -> Iterator[Finding]:
@@ -186,14 +216,19 @@ def _joined(texts: Iterable[str]) -> str:
     return "; ".join(sorted(texts))
 
 
+def _parted(text: object) -> frozenset[str]:
+    """Return the parts of a joined text; an empty one comes back from a file as missing."""
+    return frozenset(filter(None, text.split("; "))) if isinstance(text, str) else frozenset()
+
+
 def _heirs(table: pd.DataFrame) -> Iterator[Heir]:
     """Yield the rows of a crosswalk again as what they were made from."""
     for row in table.to_dict("records"):
         new = row["new_code"] if isinstance(row["new_code"], str) else None
-        by, evidence, events = (frozenset(filter(None, row[c].split("; "))) for c in ("by", "evidence", "event"))
-        yield Heir(
-            row["old_code"], new, frozenset(), row["share"], row["amount"], row["estimated"], by, events, evidence
-        )
+        by, evidence, events = (_parted(row[column]) for column in ("by", "evidence", "event"))
+        estimated = str(row["estimated"]).lower() == "true"  # a file has it as text
+        share, amount = float(row["share"]), float(row["amount"])
+        yield Heir(str(row["old_code"]), new, frozenset(), share, amount, estimated, by, events, evidence)
 
 
 def _named(table: pd.DataFrame, history: History, start: int, end: int, parents: bool) -> pd.DataFrame:
@@ -202,52 +237,6 @@ def _named(table: pd.DataFrame, history: History, start: int, end: int, parents:
         named = history.parent_names() if parents else names
         table[f"{column}_name"] = table[f"{column}_code"].map(named).astype("str")
     return table
-
-
-def _of_pieces(pieces: gpd.GeoDataFrame, points: gpd.GeoDataFrame | None, weight: str | None) -> pd.DataFrame:
-    legal = pieces[pieces["old_code"].notna() & (pieces["kind"] != "correction")]
-    table = pd.DataFrame(legal[["old_code", "new_code", "event"]])
-    table["amount"], table["estimated"] = shapely.area(legal.geometry.to_numpy()), False
-    if points is not None:
-        table["amount"], table["estimated"] = _weighed(legal, points, weight)
-    grouped = table.groupby(["old_code", "new_code"], dropna=False, sort=True)
-    found = grouped.agg(
-        amount=("amount", "sum"), event=("event", _labels), estimated=("estimated", "any")
-    ).reset_index()
-    total = found.groupby("old_code")["amount"].transform("sum")
-    alone = found.groupby("old_code")["new_code"].transform("size") == 1
-    found["kind"] = np.where(alone, "whole", "part")
-    # what nothing weighs has no share, but a unit without area is still whole
-    found["share"] = np.where(alone, 1.0, found["amount"] / total.where(total > 0))
-    found["by"] = "area" if points is None else weight or "points"
-    found["estimated"] = ~alone & found.groupby("old_code")["estimated"].transform("any")
-    found["evidence"] = ""
-    return found[list(COLUMNS)]
-
-
-def _weighed(pieces: gpd.GeoDataFrame, points: gpd.GeoDataFrame, weight: str | None) -> tuple[Numbers, Mask]:
-    """Return what the features in each piece weigh, and whether any of them is divided there."""
-    require_same_crs(pieces=pieces, points=points)
-    if weight is not None and weight not in points.columns:
-        raise InputError(f"The points have no column {weight}. They have {', '.join(map(str, points.columns))}.")
-    weights = np.ones(len(points)) if weight is None else pd.to_numeric(points[weight], errors="coerce").to_numpy(float)
-    if (faulty := np.flatnonzero(~(weights >= 0))).size:
-        row = points.index[faulty[0]]
-        more = f" ({faulty.size} rows in all)" if faulty.size > 1 else ""
-        raise InputError(
-            f"Column {weight} of the points holds {points[weight].astype(object).iloc[faulty[0]]!r} in row {row}"
-            f"{more}, which is no weight. Fill in numbers from 0."
-        )
-    found = locate(objects(list(points.geometry)), objects(list(pieces.geometry)))
-    amount: Numbers = np.bincount(
-        found.polygon, weights=found.share * weights[found.feature], minlength=len(pieces)
-    ).astype(float)
-    divided = (found.share < 1 - 1e-9) & (weights[found.feature] > 0)
-    return amount, np.bincount(found.polygon, weights=divided, minlength=len(pieces)) > 0
-
-
-def _labels(joined: pd.Series) -> str:
-    return "; ".join(dict.fromkeys(label for labels in joined for label in labels.split("; ") if label))
 
 
 def invert(table: pd.DataFrame) -> pd.DataFrame:
@@ -278,8 +267,9 @@ def compose(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     """Join two crosswalks that meet in the same codes to one that leads from the first to the last.
 
     Shares are multiplied and added up. Where a unit in the middle came from several and is divided again, that
-    takes each of them to be spread evenly over it, and the share is marked as an estimate. A history knows more:
-    where it reaches over both, ask it directly.
+    takes each of them to be spread evenly over it, and the share is marked as an estimate. Land that was no
+    unit's before has no row, so a unit made partly of it looks whole. A history knows more: where it reaches over
+    both, ask it directly.
 
     Parameters
     ----------

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import shapely
 from shapely import STRtree
 
@@ -16,8 +17,10 @@ from geomerge.coverage import (
     Geometries,
     Indices,
     Mask,
+    around,
     arrange,
     join,
+    keys,
     new_vertices,
     objects,
     present,
@@ -119,7 +122,7 @@ def _through_corners(segments: Geometries, polygons: Geometries) -> Geometries:
 
     Otherwise the corner lies on the tip of a face too small to be told inside from outside.
     """
-    at = np.unique(shapely.get_coordinates(polygons), axis=0)
+    at = pd.Index(keys(shapely.get_coordinates(polygons))).unique().to_numpy().view(np.float64).reshape(-1, 2)
     points = np.asarray(shapely.points(at))
     reach = tolerance(polygons)
     near, segment = STRtree(segments).query(points, predicate="dwithin", distance=reach)
@@ -214,8 +217,9 @@ def _match_others(slices: tuple[Slice, ...], polygons: Geometries, owners: Indic
     """Insert the corners made by the cut into the edges of the polygons that were not cut."""
     near = np.unique(shapely.STRtree(polygons).query(faces)[1])  # no other polygon can have their corners
     corners = new_vertices(faces, polygons[near])
-    others = np.setdiff1d(np.flatnonzero(present(polygons)), owners)
+    beside = around(corners, polygons, tolerance(polygons))
+    others = np.setdiff1d(beside, owners)
     matched = insert_corners(polygons[others], corners, tolerance(polygons))
-    around = polygons.copy()
-    around[others] = matched.polygons
-    return Sliced(slices, around, others[matched.which], corners[matched.corner])
+    after = polygons.copy()
+    after[others] = matched.polygons
+    return Sliced(slices, after, others[matched.which], corners[matched.corner])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from geomerge.events import BaseEvent
 from geomerge.findings import Finding
@@ -29,7 +30,7 @@ class Day:
     ended: Mapping[str, tuple[dt.date, tuple[str, ...]]]
     begins: Mapping[str, dt.date]
 
-    @property
+    @cached_property
     def valid(self) -> frozenset[str]:
         """Codes valid after the date that an event or a living unit accounts for."""
         whole = {new for new, _ in self.step.whole.values() if new}
@@ -64,17 +65,25 @@ def days(plan: Plan, codes: Iterable[str]) -> Iterator[Day]:
     ended: dict[str, tuple[dt.date, tuple[str, ...]]] = {}
     road = steps(plan, sorted(alive))
     number = {id(event): position for position, event in enumerate(plan.events, start=1)}
-    for position, step in enumerate(road):
-        events = plan.on(step.date)
-        numbers = tuple(number[id(event)] for event in events)
-        later = {code: other.date for other in reversed(road[position + 1 :]) for code in other.alive}
-        yield Day(step.date, events, numbers, alive, step, dict(ended), later)
+    for step, later in zip(road, _begins(road), strict=True):
+        numbers = tuple(number[id(event)] for event in step.events)
+        yield Day(step.date, step.events, numbers, alive, step, dict(ended), later)
         after = frozenset(step.alive)
         for code in alive - after:
             ended[code] = (step.date, step.successors(code))
         for code in after:
             ended.pop(code, None)
         alive = after
+
+
+def _begins(road: Sequence[Step]) -> list[Mapping[str, dt.date]]:
+    """Return for each step when the codes that are there after later ones begin."""
+    later: dict[str, dt.date] = {}
+    found: list[Mapping[str, dt.date]] = []
+    for step in reversed(road):
+        found.append(dict(later))
+        later |= dict.fromkeys(step.alive, step.date)
+    return found[::-1]
 
 
 def unknown_before(code: str, event: BaseEvent, day: Day, deed: str = "") -> Finding:

@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 
 from geomerge.attributes import Policy, combine, policy_of, whole_numbers
-from geomerge.coverage import Geometries, Indices, join, make_valid, objects, present
+from geomerge.coverage import join_all, make_valid, objects, present
 from geomerge.errors import InputError
 from geomerge.findings import Finding, Notes
 from geomerge.lineage import Lineage, changes, last_changes, lineage, new_index
 from geomerge.plan import Parent, Plan
-from geomerge.progress import progress
 from geomerge.steps import Step, final_names, final_parents, steps
 
 OURS = ("change", "predecessors", "valid_from")
@@ -152,7 +151,7 @@ def dissolve_level(units: gpd.GeoDataFrame, level: Level, *, findings: list[Find
     notes = Notes()
     parents = (units[level.column] if level.column else pd.Series(level.name, index=units.index)).to_numpy()
     labels = units[level.label].to_numpy() if level.label else parents
-    shapes = objects(list(units.geometry))
+    shapes = objects(units.geometry.to_numpy())
     there = present(shapes)
     if lost := int((there & pd.isna(parents)).sum()):
         what = f"{lost} units have no parent and are in no {level.name}"
@@ -166,12 +165,8 @@ def dissolve_level(units: gpd.GeoDataFrame, level: Level, *, findings: list[Find
         "name": [labels[found[0]] for found in at.values()],
         "units": [len(found) for found in at.values()],
     }
-    joined = _joined(make_valid(shapes), [*at.values()], level.name)
+    joined = join_all(make_valid(shapes), [*at.values()], level.name)
     return gpd.GeoDataFrame(data, geometry=gpd.GeoSeries(joined, crs=units.crs), crs=units.crs)
-
-
-def _joined(shapes: Geometries, groups: Sequence[Indices], what: str) -> Geometries:
-    return objects([join(shapes[group]) for group in progress(groups, what)])
 
 
 def _level_columns(levels: Sequence[Level]) -> list[str]:
@@ -309,7 +304,7 @@ def _valid_from(made: Lineage, old: gpd.GeoDataFrame, plan: Plan | None, road: S
 
 def _table(rows: pd.DataFrame, pieces: gpd.GeoDataFrame, made: Lineage, old: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     shape = old.geometry.name
-    joined = _joined(objects(list(pieces.geometry)), made.groups, "dissolve")
+    joined = join_all(objects(pieces.geometry.to_numpy()), made.groups, "dissolve")
     rows.index = new_index(made, old.index)
     geometry = gpd.GeoSeries(joined, index=rows.index, crs=pieces.crs)
     table = gpd.GeoDataFrame(rows.assign(**{shape: geometry}), geometry=shape, crs=pieces.crs)

@@ -23,6 +23,7 @@ from geomerge.palette import CHANGES, INK, LINES, LineClass
 
 Extent = tuple[float, float, float, float]
 
+WIDEST: Final = 800.0  # points that a map is wide at most
 LABEL_SIZES: Final = (8.0, 7.0, 6.0, 5.0)  # points, the largest that fits is taken
 
 
@@ -33,6 +34,19 @@ class Panel:
     axes: Axes
     extent: Extent
     point: float
+
+
+def lighter(table: gpd.GeoDataFrame, width: float) -> gpd.GeoDataFrame:
+    """Return a table without the corners that no map this wide can show, for several maps of the same.
+
+    Examples
+    --------
+    >>> coast = shapely.LineString([(0, 0), (50, 0.0001), (100, 0)])
+    >>> lighter(gpd.GeoDataFrame(geometry=[coast]), width=100).geometry.iloc[0].wkt
+    'LINESTRING (0 0, 100 0)'
+    """
+    shapes = shapely.simplify(table.geometry.to_numpy(), width / WIDEST / 20, preserve_topology=False)
+    return table.set_geometry(gpd.GeoSeries(shapes, index=table.index, crs=table.crs))
 
 
 def visible(panel: Panel, geometry: gpd.GeoSeries) -> np.ndarray[Any, Any]:
@@ -74,7 +88,8 @@ def _draw_units(panel: Panel, table: gpd.GeoDataFrame) -> None:
             continue
         rings = shapely.get_rings(shapely.orient_polygons(polygons))
         outline = _outline(shapely.simplify(rings, 0.15 * panel.point))
-        panel.axes.add_patch(PathPatch(outline, facecolor=change.color, edgecolor=change.color, linewidth=0.2))
+        # no add_patch: it would measure each corner for limits that are set already
+        panel.axes.add_artist(PathPatch(outline, facecolor=change.color, edgecolor=change.color, linewidth=0.2))
 
 
 def _outline(rings: np.ndarray[Any, Any]) -> Outline:
@@ -143,8 +158,10 @@ def _fit(
         return None
     west, south, east, north = place.bounds
     outline = shapely.simplify(place, 0.5 * panel.point)
+    rows = {row: _row_width(row) for row in f"{name}\n{code}".split("\n")}
     for size, text in [*((size, f"{name}\n{code}") for size in LABEL_SIZES), (LABEL_SIZES[-1], code)]:
-        width, height = (panel.point * points for points in _text_size(text, size))
+        widths = [rows[row] for row in text.split("\n")]
+        width, height = panel.point * (size * max(widths) + 1.0), panel.point * (1.2 * size * len(widths))
         if width > 1.1 * (east - west) or height > 1.1 * (north - south):
             continue
         squeezed = affinity.scale(outline, xfact=height / width, origin=(0, 0))
@@ -158,9 +175,7 @@ def _fit(
     return None
 
 
-def _text_size(text: str, size: float) -> tuple[float, float]:
-    """Return width and height of a label in points."""
-    rows = text.split("\n")
-    font = FontProperties(family=["DejaVu Sans"], size=size)
-    widths = [text_to_path.get_text_width_height_descent(row or " ", font, False)[0] for row in rows]
-    return max(widths) + 1.0, 1.2 * size * len(rows)
+def _row_width(row: str) -> float:
+    """Return the width of a line of text in points, for each point of its size."""
+    font = FontProperties(family=["DejaVu Sans"], size=100)
+    return float(text_to_path.get_text_width_height_descent(row or " ", font, False)[0]) / 100

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from geomerge.coverage import edges_of, objects
+from geomerge.coverage import Geometries, Indices, Mask, objects, present
+from geomerge.segments import Segments, segments_of
 
 KEPT, REMOVED, NEW = "kept", "removed", "new"
 SIDES = ("left_old", "right_old", "left_new", "right_new")
@@ -46,10 +47,9 @@ def boundary_lines(pieces: gpd.GeoDataFrame, *, parents: Sequence[tuple[str, pd.
     >>> lines[["status", "level", "left_old", "right_old"]].values.tolist()
     [['kept', 'outer', '', '1'], ['kept', 'outer', '', '2'], ['removed', 'unit', '1', '2']]
     """
-    edges = edges_of(objects(list(pieces.geometry)))
+    runs, first, second = _runs(objects(pieces.geometry.to_numpy()))
     old = np.array([*pieces["old_code"].fillna(""), ""], dtype=object)  # the last is for outside
     new = np.array([*pieces["new_code"].fillna(""), ""], dtype=object)
-    first, second = edges.first, edges.second
     table = pd.DataFrame(
         dict(zip(SIDES, (old[first], old[second], new[first], new[second]), strict=True)), dtype=object
     )
@@ -63,11 +63,49 @@ def boundary_lines(pieces: gpd.GeoDataFrame, *, parents: Sequence[tuple[str, pd.
     rows, lines = [], []
     for key, positions in borders.groupby(columns).indices.items():
         rows.append(key)
-        lines.append(shapely.line_merge(shapely.multilinestrings(edges.segments[borders.index[positions]])))
+        lines.append(shapely.line_merge(shapely.multilinestrings(runs[borders.index[positions]])))
     geometry = gpd.GeoSeries(objects(lines), crs=pieces.crs)
     found = gpd.GeoDataFrame(pd.DataFrame(rows, columns=columns, dtype=object), geometry=geometry, crs=pieces.crs)
     found.insert(len(columns), "length", shapely.length(objects(lines)))
     return found
+
+
+def _runs(polygons: Geometries) -> tuple[Geometries, Indices, Indices]:
+    """Return lines along which the same two polygons meet, and which these are; -1 where there is but one.
+
+    Each edge is in one line; only edges equal in both corners are the same one.
+    """
+    there = np.flatnonzero(present(polygons))
+    if not len(there):
+        return objects([]), there, there
+    segments = segments_of(polygons[there])
+    owner = np.append(there[segments.owner], -1)
+    beside, spare = _beside(segments)
+    spare[segments.between] = True
+    at = np.flatnonzero(~spare)
+    first, second = owner[segments.ring(at)], owner[np.where(beside[at] < 0, -1, segments.ring(beside[at]))]
+    fresh = np.flatnonzero(np.append(True, (np.diff(at) > 1) | (np.diff(second) != 0)))
+    run = np.repeat(np.arange(len(fresh)), np.diff(np.append(fresh, len(at))))
+    last = np.append(fresh[1:], len(at)) - 1
+    corners = shapely.get_coordinates(polygons[there], include_z=bool(shapely.has_z(polygons[there]).any()))
+    corners = corners if segments.kept is None else corners[segments.kept]
+    taken = np.insert(at, last + 1, at[last] + 1)
+    lines = shapely.linestrings(corners[taken], indices=np.insert(run, last + 1, run[last]))
+    return np.asarray(lines, dtype=object), first[fresh], second[fresh]
+
+
+def _beside(segments: Segments) -> tuple[Indices, Mask]:
+    """Return the segment that each one meets, -1 without; and which are no edge of their own, but the same again."""
+    one, other, more = segments.twins()
+    low, high = np.sort_complex(np.stack([segments.start[more], segments.end[more]]).T).T
+    order = np.lexsort([more, high, low])
+    more, fresh = more[order], np.append(True, (np.diff(low[order]) != 0) | (np.diff(high[order]) != 0))
+    fresh = fresh[: len(more)]
+    beside, spare = np.full(len(segments.start), -1), np.zeros(len(segments.start), dtype=bool)
+    beside[one] = other
+    beside[more[fresh]] = more[np.flatnonzero(fresh) + 1]
+    spare[other] = spare[more[~fresh]] = True
+    return beside, spare
 
 
 def _levels(table: pd.DataFrame, parents: Sequence[tuple[str, pd.Series]]) -> pd.Series:

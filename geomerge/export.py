@@ -198,7 +198,7 @@ def difference(before: pd.DataFrame, after: pd.DataFrame) -> layers.Revision:
     changed = {}
     for column in columns:
         values = after.loc[common, column]
-        other = ~_equal(values, before.loc[common, column])
+        other = ~equal(values, before.loc[common, column])
         rows = values.index[other].append(added)
         if len(rows):
             changed[column] = after.loc[rows, column]
@@ -240,7 +240,8 @@ def _filled(revision: layers.Revision, before: pd.DataFrame, after: pd.DataFrame
     return replace(revision, changed=changed, geometry=geometry)
 
 
-def _equal(values: pd.Series, others: pd.Series) -> Any:
+def equal(values: pd.Series, others: pd.Series) -> Any:
+    """Return where two columns are the same, row by row; what is missing in both is."""
     a, b = values.to_numpy(dtype=object), others.to_numpy(dtype=object)
     missing_a, missing_b = pd.isna(a), pd.isna(b)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -11,8 +12,9 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from geomerge.borders import line_chunks
 from geomerge.coverage import Geometries, Indices
-from geomerge.locate import line_chunks
+from geomerge.portions import each
 
 Flags = NDArray[np.bool_]
 
@@ -40,7 +42,7 @@ class Fates:
     """
 
     def __init__(self, pieces: gpd.GeoDataFrame) -> None:
-        self.shapes: Geometries = pieces.geometry.to_numpy()
+        self.shapes: Geometries = _prepared(pieces.geometry.to_numpy())
         self.correction: Flags = (pieces["kind"] == "correction").to_numpy()
         unit, codes = pd.factorize(pieces["old_code"])
         self.unit: Indices = unit
@@ -86,16 +88,21 @@ class Fates:
         """Return the events of units that go whole, empty texts of all others."""
         return np.asarray(np.append(self.event, np.array([""], dtype=object))[unit])
 
+    def events_to(self, unit: Indices, label: Indices) -> NDArray[Any]:
+        """Return the events that lead from units to labels; empty texts where none do."""
+        pairs = np.stack([unit, label], axis=1)
+        kinds, kind = np.unique(pairs, axis=0, return_inverse=True)
+        texts = [self.events.get((int(old), int(new)), "") for old, new in kinds]
+        return np.array([*texts, ""], dtype=object)[kind.ravel()]
+
     def border_distance(self, shapes: Geometries, unit: Indices) -> NDArray[np.float64]:
         """Return the distance of shapes to the new border inside their old unit; NaN where there is none."""
         distance = np.full(len(shapes), np.nan)
-        for number in np.unique(unit):
-            lines = self._new_borders(number)
-            if not len(lines):
-                continue
-            rows = np.flatnonzero(unit == number)
-            (at, _), found = shapely.STRtree(lines).query_nearest(shapes[rows], return_distance=True, all_matches=False)
-            distance[rows[at]] = found
+        order = np.argsort(unit, kind="stable")
+        for rows in np.split(order, np.flatnonzero(np.diff(unit[order])) + 1) if len(order) else []:
+            lines = self._new_borders(int(unit[rows[0]]))
+            if len(lines):
+                distance[rows] = each(partial(_distances, shapely.STRtree(lines)), shapes[rows])
         return distance
 
     def _new_borders(self, unit: int) -> Geometries:
@@ -105,6 +112,23 @@ class Fates:
         shared = [shapely.intersection(borders[a], borders[b]) for a, b in pairs]
         lines = shapely.get_parts(np.array([*shared, None], dtype=object))
         return line_chunks(lines[shapely.length(lines) > 0])
+
+
+def _prepared(shapes: Geometries) -> Geometries:
+    """Return copies that are prepared once for all questions about points; what is given stays as it is."""
+    copies = np.asarray(shapely.from_wkb(shapely.to_wkb(shapes)), dtype=object)
+    shapely.prepare(copies)
+    return copies
+
+
+def _distances(lines: shapely.STRtree, shapes: Geometries) -> NDArray[np.float64]:
+    distance = np.full(len(shapes), np.nan)
+    # whether lines are touched at all is cheap to tell, as they are prepared for it
+    distance[shapely.STRtree(shapes).query(lines.geometries, predicate="intersects")[1]] = 0.0
+    apart = np.flatnonzero(np.isnan(distance))
+    (at, _), found = lines.query_nearest(shapes[apart], return_distance=True, all_matches=False)
+    distance[apart[at]] = found
+    return distance
 
 
 def _events(legal: pd.DataFrame) -> dict[tuple[int, int], str]:

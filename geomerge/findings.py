@@ -5,13 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
-
-import geopandas as gpd
-import shapely
-from shapely.geometry.base import BaseGeometry
+from typing import TYPE_CHECKING, Any, Literal
 
 from geomerge.errors import Blocked
+
+if TYPE_CHECKING:  # findings about codes need no geometry, nor the time to load it
+    import geopandas as gpd
+    from shapely.geometry.base import BaseGeometry
 
 Severity = Literal["must", "should"]
 
@@ -80,6 +80,8 @@ def findings_table(findings: Sequence[Finding], crs: object = None) -> gpd.GeoDa
     >>> list(table.columns)
     ['severity', 'check', 'what', 'where', 'remedy', 'geometry']
     """
+    import geopandas as gpd
+
     ordered = sorted(findings, key=lambda finding: not finding.blocks)
     geometry = [finding.geometry for finding in ordered]
     records = [finding.record() for finding in ordered]
@@ -154,4 +156,4 @@ def place(point: Any) -> str:
     >>> place(shapely.Point(1, 2.5))
     '1.000 2.500'
     """
-    return f"{shapely.get_x(point):.3f} {shapely.get_y(point):.3f}"
+    return f"{point.x:.3f} {point.y:.3f}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import contextlib
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +16,8 @@ from geomerge.errors import Blocked, InputError
 from geomerge.findings import Finding
 from geomerge.plan import Plan
 from geomerge.rules import UNPLACED, check_plan
-from geomerge.selectors import Parent
-from geomerge.steps import Step, inherited, needed_cuts, steps
-from geomerge.trails import Ways, trails, was
+from geomerge.steps import Step, inherited, needed_cuts, sole_parents, steps
+from geomerge.trails import Trail, Ways, trails, was
 
 PERIODS = ("code", "name", "parent", "valid_from", "valid_to")
 
@@ -78,12 +78,19 @@ class History:
         """Find parts named by a former unit that no land of the unit ever was; only all units can tell."""
         for position, step in enumerate(self.road):
             dates = self.plan.dates[:position]
+            named: dict[Trail, str | None] = {}
             for entry in needed_cuts(step):
                 unit, selector = entry.cut.unit, entry.cut.selector
                 trails = [tuple(zip(dates, way, strict=False)) for way in self.ways if way[position] == unit]
-                if selector.former is not None and not any(was(trail, unit, selector) for trail in trails):
+                if selector.former is None:
+                    continue
+                found = [trail for trail in trails if was(trail, unit, selector)]
+                if not found:
                     what = f"No land of {unit} was {selector.former} before {step.date}"
                     yield Finding("must", "former unit", what, entry.event, hint(selector.former, self.codes))
+                if any(named.setdefault(trail, entry.cut.new) != entry.cut.new for trail in found):
+                    what = f"Land of {unit} that was {selector.former} is named for two units on {step.date}"
+                    yield Finding("must", "former unit", what, entry.event, "Name each former unit once.")
 
     @classmethod
     def of(cls, plan: Plan) -> History:
@@ -138,7 +145,7 @@ class History:
         found = [{code: (names.get(code), parents.get(code)) for code in self.codes}]
         for step in self.road:
             names = inherited(names, step) | dict(step.names)
-            parents = inherited(parents, step) | {code: _first(parent) for code, parent in step.parents.items()}
+            parents = sole_parents(step, parents)
             found.append({code: (names.get(code), parents.get(code)) for code in step.alive})
         return tuple(found)
 
@@ -191,26 +198,23 @@ class History:
         return named
 
 
-def _first(parent: Parent) -> str:
-    return parent if isinstance(parent, str) else next(iter(parent.values()))
-
-
-def as_date(date: dt.date | str) -> dt.date:
-    """Return a day given as a date or as ISO text; InputError if it is none.
+def as_date(date: dt.date | str, name: str = "") -> dt.date:
+    """Return a day given as a date or as ISO text; InputError, with a name for it, if it is none.
 
     Examples
     --------
     >>> as_date("2020-01-31")
     datetime.date(2020, 1, 31)
     """
-    if isinstance(date, dt.datetime):
+    if isinstance(date, dt.datetime) and date == date:  # NaT is a datetime, but no day
         return date.date()
-    if isinstance(date, dt.date):
+    if isinstance(date, dt.date) and not isinstance(date, dt.datetime):
         return date
-    try:
-        return dt.date.fromisoformat(date)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{date!r} is no date. Write it as 2020-01-31.") from error
+    with contextlib.suppress(TypeError, ValueError):
+        found = dt.date.fromisoformat(str(date))
+        if found.isoformat() == date:
+            return found
+    raise InputError(f"{f'{name}: ' if name else ''}{date!r} is no date. Write it as 2020-01-31.")
 
 
 def in_words(valid_from: str | None, valid_to: str | None) -> str:

@@ -5,19 +5,25 @@ from __future__ import annotations
 import os.path
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import shapely
 from pyproj import CRS
 
 from geomerge import layers
 from geomerge.codes import as_codes, mapped
+from geomerge.costs import Costs
 from geomerge.crs import require_projected, same_crs
 from geomerge.errors import CRSError, InputError
+from geomerge.features import Features, Held
 from geomerge.files.guards import SIDECARS
+from geomerge.files.places import InGeoPackage, Reprojected
+from geomerge.files.rowgroups import InParquet
 from geomerge.job import FileLayer, Job, LayerConfig, SubunitsConfig
 from geomerge.parts import Subunits
 from geomerge.plan import Plan
@@ -26,28 +32,85 @@ from geomerge.planfile import read_plan
 
 @dataclass(frozen=True)
 class Loaded:
-    """A layer as it is in its file, and as it is worked with: codes as text, geometry in the CRS of the job."""
+    """A layer as it is in its file, and as it is worked with: codes as text, geometry in the CRS of the job.
+
+    Parameters
+    ----------
+    config, info
+        What the job says of the layer, and its file.
+    rows
+        The columns that are needed, as in the file.
+    codes
+        The code of each row, as text.
+    source, features
+        Where the rows lie: in the CRS of the file, and in that of the job. None where they have no place.
+    """
 
     config: FileLayer
     info: layers.Info
-    original: Any
-    table: Any
+    rows: pd.DataFrame
+    codes: pd.Series
+    source: InMemory | InGeoPackage | InParquet | None
+    features: Features | None
 
     @property
     def spatial(self) -> bool:
         """Whether the layer has geometry."""
-        return isinstance(self.table, gpd.GeoDataFrame)
+        return self.features is not None
+
+    @cached_property
+    def original(self) -> Any:
+        """The rows with their geometry, all as in the file."""
+        return self.rows if self.source is None else _whole(self.rows, self.source)
+
+    @cached_property
+    def table(self) -> Any:
+        """The rows with codes as text and their geometry in the CRS of the job."""
+        return self.attributes if self.features is None else _whole(self.attributes, self.features)
+
+    @property
+    def attributes(self) -> pd.DataFrame:
+        """The rows with codes as text, without geometry."""
+        return self.rows.assign(**{self.config.code: self.codes})
+
+    def places(self, rows: pd.Index) -> gpd.GeoSeries | None:
+        """Return the geometry of some rows, in their order in the file, in the CRS of the job."""
+        if self.features is None:
+            return None
+        shapes = self.features.geometry(self.rows.index.get_indexer(rows))
+        return gpd.GeoSeries(shapes, index=rows, crs=self.features.crs)
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the column of codes holds numbers."""
+        return pd.api.types.is_numeric_dtype(self.rows[self.config.code].dtype)
 
     def misfits(self, codes: Iterable[str]) -> list[str]:
         """Return the codes that the column they go to cannot hold."""
-        numeric = pd.api.types.is_numeric_dtype(self.original[self.config.code].dtype)
-        return [code for code in codes if numeric and not code.isdigit()]
+        return [code for code in codes if self.numeric and not code.isdigit()]
 
     def in_source_type(self, codes: pd.Series) -> pd.Series:
         """Return codes in the type of the column they go to."""
-        if pd.api.types.is_numeric_dtype(self.original[self.config.code].dtype):
-            return mapped(codes, int)
-        return codes
+        return mapped(codes, int) if self.numeric else codes
+
+
+class InMemory(Held):
+    """Features of which the whole table is at hand."""
+
+    @property
+    def table(self) -> gpd.GeoDataFrame:
+        """The table."""
+        return self._table
+
+    def kinds(self) -> list[str]:
+        """Return the types of geometry there are."""
+        return [str(kind) for kind in self._table.geom_type.dropna().unique()]
+
+
+def _whole(rows: pd.DataFrame, features: Features) -> gpd.GeoDataFrame:
+    if isinstance(features, InMemory):
+        return features.table
+    return gpd.GeoDataFrame(rows, geometry=features.geometry(np.arange(len(features))), crs=features.crs)
 
 
 @dataclass(frozen=True)
@@ -78,25 +141,27 @@ class Inputs:
         return {PurePath(os.path.relpath(path, folder)).as_posix(): path for path in sorted(found)}
 
 
-def read_inputs(job: Job) -> Inputs:
+def read_inputs(job: Job, costs: Costs | None = None) -> Inputs:
     """Read what a job names; InputError with the faults of all its files."""
     faults: list[str] = []
+    costs = costs or Costs()
 
-    def attempt(read: Any, *arguments: Any) -> Any:
+    def attempt(what: str, read: Any, *arguments: Any) -> Any:
         try:
-            return read(*arguments)
+            with costs.of(f"read {what}"):
+                return read(*arguments)
         except InputError as error:
             faults.extend(error.faults)
             return None
 
-    plan = attempt(read_plan, job.file(job.plan))
+    plan = attempt("the plan", read_plan, job.file(job.plan))
     wanted = CRS(job.crs) if job.crs else None  # the job made sure that it is known
-    units = attempt(_read_units, job, wanted)
+    units = attempt("units", _read_units, job, wanted)
     crs = wanted or (units.table.crs if units is not None else None)
-    loaded = {config.name: attempt(_read_layer, job, config, crs) for config in job.layers}
-    districts = attempt(_read_subunits, job, job.districts, crs) if job.districts else None
-    parcels = attempt(_read_subunits, job, job.parcels, crs) if job.parcels else None
-    plan = attempt(plan.to_crs, crs) if plan is not None and crs is not None else plan
+    loaded = {config.name: attempt(config.name, _read_layer, job, config, crs) for config in job.layers}
+    districts = attempt("districts", _read_subunits, job, job.districts, crs) if job.districts else None
+    parcels = attempt("parcels of the plan", _read_subunits, job, job.parcels, crs) if job.parcels else None
+    plan = attempt("the areas of the plan", plan.to_crs, crs) if plan is not None and crs is not None else plan
     faults += _collisions([layer for layer in (units, *loaded.values()) if layer is not None])
     if faults or units is None:
         raise InputError(*dict.fromkeys(faults))
@@ -167,23 +232,40 @@ def _read_subunits(job: Job, config: SubunitsConfig, crs: Any) -> Subunits:
 
 def _load(job: Job, config: FileLayer, columns: list[str] | None, crs: Any) -> Loaded:
     info = layers.describe(job.file(config.path), config.layer, config.encoding)
+    what = f"Column {config.code} of {config.path}"
     _require(info.fields, [config.code], config.path)
+    _require(info.fields, columns or [], info.name)
+    found = layers.read_apart(info, columns) if columns is not None else None
+    if found is not None:
+        rows, features = found
+        there = _declared(info.crs, config.path, config.crs)
+        source = features.located(there)
+        codes = as_codes(rows[config.code], config.code_width, what)
+        moved = source if crs is None or same_crs(there, crs) else Reprojected(source, CRS(crs))
+        return Loaded(config, info, rows, codes, source, moved)
     original = layers.read(job.file(config.path), config.layer, columns=columns, encoding=config.encoding)
-    table = original.copy()
-    if isinstance(table, gpd.GeoDataFrame):
-        table = _located(table, config.path, config.crs, crs)
-    table[config.code] = as_codes(table[config.code], config.code_width, f"Column {config.code} of {config.path}")
-    return Loaded(config, info, original, table)
+    codes = as_codes(original[config.code], config.code_width, what)
+    if not isinstance(original, gpd.GeoDataFrame):
+        return Loaded(config, info, original, codes, None, None)
+    rows = pd.DataFrame(original.drop(columns=original.geometry.name))
+    table = _located(original, config.path, config.crs, crs).assign(**{config.code: codes})
+    return Loaded(config, info, rows, codes, InMemory(original), InMemory(table))
 
 
 def _located(table: gpd.GeoDataFrame, name: str, given: str | None, crs: Any) -> gpd.GeoDataFrame:
     """Bring a table into the working CRS; vertices are moved, and nothing is cut before."""
-    if given is not None and table.crs is not None and not same_crs(table.crs, CRS(given)):
-        raise CRSError(f"{name} declares {table.crs.to_string()}, but the job says {given}. Correct one of them.")
-    if table.crs is None and given is None:
+    there = _declared(table.crs, name, given)
+    table = table if table.crs is not None else table.set_crs(there)
+    return table if crs is None or same_crs(there, crs) else table.to_crs(crs)
+
+
+def _declared(declared: CRS | None, name: str, given: str | None) -> CRS:
+    """Return the CRS of a file; CRSError if it names none and none is stated, or another one."""
+    if given is not None and declared is not None and not same_crs(declared, CRS(given)):
+        raise CRSError(f"{name} declares {declared.to_string()}, but the job says {given}. Correct one of them.")
+    if declared is None and given is None:
         raise CRSError(f"{name} does not say which CRS it is in. State it in the job (crs: EPSG:...).")
-    table = table if table.crs is not None else table.set_crs(CRS(given))
-    return table if crs is None or same_crs(table.crs, crs) else table.to_crs(crs)
+    return declared if declared is not None else CRS(given)
 
 
 def _require(known: Any, wanted: list[str], name: str) -> None:

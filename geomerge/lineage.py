@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,39 +84,50 @@ def lineage(pieces: gpd.GeoDataFrame, codes: Sequence[str]) -> Lineage:
     >>> [[(source.code, source.share) for source in sources] for sources in found.sources]
     [[('1', 1.0), ('2', 0.5)], [('2', 0.5)]]
     """
-    table = pd.DataFrame(pieces[["old_code", "new_code", "kind"]]).reset_index(drop=True)
-    table["area"] = np.nan_to_num(shapely.area(pieces.geometry.to_numpy()))
+    old, new = _texts(pieces["old_code"]), _texts(pieces["new_code"])
+    corrects = (pieces["kind"] == "correction").tolist()
+    areas = np.nan_to_num(shapely.area(pieces.geometry.to_numpy())).tolist()
     rows = {code: row for row, code in enumerate(codes)}
-    if missing := sorted(set(table["old_code"].dropna()) - set(rows)):
+    if missing := sorted({code for code in old if code is not None} - set(rows)):
         raise InputError(
             f"The pieces name {', '.join(missing[:5])}, which are not among the units they were made from."
         )
-    alive = table[table["new_code"].notna()]
-    groups = {str(new): found for new, found in alive.groupby("new_code", sort=False).indices.items()}
-    corrections = alive[alive["kind"] == "correction"]
-    corrected = {*corrections["new_code"], *corrections["old_code"].dropna()}
-    sources = _sources(table, rows)
+    groups: dict[str, list[int]] = {}
+    for position, code in enumerate(new):
+        if code is not None:
+            groups.setdefault(code, []).append(position)
+    corrections = [
+        (one, other) for one, other, correct in zip(old, new, corrects, strict=True) if correct and other is not None
+    ]
+    sources = _sources(zip(old, new, corrects, areas, strict=True), rows)
     return Lineage(
         tuple(groups),
-        tuple(alive.index.to_numpy()[found] for found in groups.values()),
-        tuple(tuple(sorted(sources.get(new, []), key=lambda s: (-s.area, s.code))) for new in groups),
-        frozenset(map(str, corrected)),
+        tuple(np.array(found, dtype=np.intp) for found in groups.values()),
+        tuple(tuple(sorted(sources.get(code, []), key=lambda s: (-s.area, s.code))) for code in groups),
+        frozenset(code for pair in corrections for code in pair if code is not None),
     )
 
 
-def _sources(table: pd.DataFrame, rows: Mapping[str, int]) -> dict[str, list[Source]]:
+def _texts(codes: pd.Series) -> list[str | None]:
+    return [code if isinstance(code, str) else None for code in codes.to_numpy(dtype=object)]
+
+
+def _sources(
+    ways: Iterable[tuple[str | None, str | None, bool, float]], rows: Mapping[str, int]
+) -> dict[str, list[Source]]:
     """Return the old units of each new one by what they are in law; a correction moves no land."""
-    legal = table[table["old_code"].notna() & (table["kind"] != "correction")]
-    sums = legal.groupby(["old_code", "new_code"], dropna=False, sort=False)["area"].sum().reset_index()
-    heirs, total = (
-        sums.groupby("old_code")["area"].transform("size"),
-        sums.groupby("old_code")["area"].transform("sum"),
-    )
-    sums["share"] = np.where(heirs == 1, 1.0, sums["area"] / total.where(total > 0, 1.0))
+    parts: dict[str, dict[str | None, list[float]]] = {}
+    for old, new, corrects, area in ways:
+        if old is not None and not corrects:
+            parts.setdefault(old, {}).setdefault(new, []).append(area)
     found: dict[str, list[Source]] = {}
-    for old, new, area, share in sums.itertuples(index=False):
-        if isinstance(new, str):
-            found.setdefault(new, []).append(Source(old, rows[old], float(share), float(area)))
+    for old, heirs in parts.items():
+        sums = {new: math.fsum(areas) for new, areas in heirs.items()}
+        total = math.fsum(sums.values()) or 1.0
+        for new, area in sums.items():
+            if new is not None:
+                share = 1.0 if len(sums) == 1 else area / total
+                found.setdefault(new, []).append(Source(old, rows[old], share, area))
     return found
 
 

@@ -10,11 +10,13 @@ import shapely
 from numpy.typing import NDArray
 from shapely import STRtree
 
+from geomerge.borders import Borders
 from geomerge.coverage import Geometries, Indices
+from geomerge.faces import UNSETTLED, Faces, boxes_of, holders
+from geomerge.overlaps import shared_areas
+from geomerge.portions import each
+from geomerge.windows import intersections
 
-CHUNK = 32  # vertices a piece of border line: short enough for tight boxes, long enough for few of them
-LONG = 1024  # vertices of a polygon, above which only the part of it around the features is intersected
-FEW = 8  # features that are not worth halving
 LEAST = 1e-12  # share below which a feature only touches
 
 Pairs = tuple[Indices, Indices, NDArray[np.float64]]
@@ -29,11 +31,21 @@ class Shares:
     share: NDArray[np.float64]
 
 
-def locate(features: Geometries, polygons: Geometries) -> Shares:
+NOWHERE = Shares(np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp), np.empty(0))
+
+
+def locate(features: Geometries, polygons: Geometries | Borders) -> Shares:
     """Return how features lie in polygons; where no border is touched, nothing is intersected.
 
     Areas are measured by area, lines by length, points by their number; what lies on a border is shared out
     evenly among the polygons that meet there. Features that are missing or empty have no pair.
+
+    Parameters
+    ----------
+    features
+        Features of any kind.
+    polygons
+        Polygons; or their borders, if it is known that the features lie near to these.
 
     Examples
     --------
@@ -43,40 +55,32 @@ def locate(features: Geometries, polygons: Geometries) -> Shares:
     >>> found.feature.tolist(), found.polygon.tolist(), found.share.tolist()
     ([0, 0, 1], [1, 0, 0], [0.75, 0.25, 1.0])
     """
+    if isinstance(polygons, Borders):
+        return _located(features, polygons)
+    holder = Faces(polygons, len(features)).holder(boxes_of(features))
+    open_ = np.flatnonzero(holder == UNSETTLED)
+    settled = np.flatnonzero(holder >= 0)
+    found = _located(features[open_], Borders(polygons)) if len(open_) else NOWHERE
+    feature, polygon = np.r_[open_[found.feature], settled], np.r_[found.polygon, holder[settled]]
+    order = np.argsort(feature, kind="stable")
+    return Shares(feature[order], polygon[order], np.r_[found.share, np.ones(len(settled))][order])
+
+
+def _located(features: Geometries, borders: Borders) -> Shares:
+    """Locate features with a look at each of them."""
     parts, owner, weight = _parts(features)
-    at_border = _touching(parts, polygons)
-    part, polygon, share = (
-        np.concatenate(columns)
-        for columns in zip(
-            _contained(parts, np.flatnonzero(~at_border), polygons),
-            _measured(parts, np.flatnonzero(at_border), polygons),
-            strict=True,
-        )
-    )
+    polygons, count = borders.polygons, max(len(borders.polygons), 1)
+    touching, touched = borders.touched(parts)
+    at_border = np.zeros(len(parts), dtype=bool)
+    at_border[touching] = True
+    # where no border is touched, all of a part lies where any of its points lies
+    polygon, part = holders(_any_point(parts), polygons)
+    inner = ~at_border[part]
+    meeting = np.union1d(touching * count + touched, part[~inner] * count + polygon[~inner])
+    measured = _measured(parts, *np.divmod(meeting, count), borders)
+    columns = zip((part[inner], polygon[inner], np.ones(inner.sum())), measured, strict=True)
+    part, polygon, share = (np.concatenate(column) for column in columns)
     return _added_up(owner[part], polygon, share * weight[part])
-
-
-def border_chunks(polygons: Geometries) -> Geometries:
-    """Return the borders of polygons in short lines, so that the boxes around them are tight."""
-    return line_chunks(shapely.get_parts(shapely.boundary(polygons)))
-
-
-def line_chunks(lines: Geometries) -> Geometries:
-    """Return lines cut into short ones; what is no line, or has no length in vertices, is left out."""
-    coordinates, line = shapely.get_coordinates(lines, return_index=True)
-    if not len(coordinates):
-        return np.empty(0, dtype=object)
-    starts = np.r_[0, np.flatnonzero(line[1:] != line[:-1]) + 1]
-    position = np.arange(len(line)) - np.repeat(starts, np.diff(np.r_[starts, len(line)]))
-    begins = position % CHUNK == 0
-    chunk = np.cumsum(begins) - 1
-    # the first vertex of a chunk also ends the chunk before on the same line, so that no edge is lost
-    shared = np.flatnonzero(begins & (position > 0))
-    vertices = np.insert(coordinates, shared, coordinates[shared], axis=0)
-    owner = np.insert(chunk, shared, chunk[shared] - 1)
-    kept = np.bincount(owner)[owner] > 1
-    _, dense = np.unique(owner[kept], return_inverse=True)
-    return np.asarray(shapely.linestrings(vertices[kept], indices=dense))
 
 
 def _parts(features: Geometries) -> tuple[Geometries, Indices, NDArray[np.float64]]:
@@ -101,60 +105,56 @@ def _parts(features: Geometries) -> tuple[Geometries, Indices, NDArray[np.float6
     return parts, owner, np.where(several[owner], weight, 1.0)
 
 
-def _touching(parts: Geometries, polygons: Geometries) -> NDArray[np.bool_]:
-    touching = np.zeros(len(parts), dtype=bool)
-    chunks = border_chunks(polygons)
-    if len(parts) and len(chunks):
-        touching[np.unique(STRtree(parts).query(chunks, predicate="intersects")[1])] = True
-    return touching
+def _any_point(parts: Geometries) -> Geometries:
+    coordinates, owner = shapely.get_coordinates(parts, return_index=True)
+    first = np.flatnonzero(np.diff(owner, prepend=-1))
+    return np.asarray(shapely.points(coordinates[first]), dtype=object)
 
 
-def _contained(parts: Geometries, which: Indices, polygons: Geometries) -> Pairs:
-    """Locate parts that touch no border: each lies where any of its points lies."""
-    coordinates, owner = shapely.get_coordinates(parts[which], return_index=True)
-    _, first = np.unique(owner, return_index=True)
-    points = shapely.points(coordinates[first])
-    polygon, position = STRtree(np.asarray(points)).query(polygons, predicate="intersects")
-    return which[position], polygon, np.ones(len(position))
-
-
-def _measured(parts: Geometries, which: Indices, polygons: Geometries) -> Pairs:
-    """Measure parts that touch a border, polygon by polygon."""
-    shapes = shapely.make_valid(parts[which], method="structure", keep_collapsed=False)
-    collapsed = shapely.is_empty(shapes)
-    shapes[collapsed] = shapely.make_valid(parts[which][collapsed])
-    lines = shapely.get_dimensions(shapes) == 1
-    shapes[lines] = shapely.node(shapes[lines])  # what is drawn twice counts once
-    polygon, position = STRtree(shapes).query(polygons, predicate="intersects")
+def _measured(parts: Geometries, part: Indices, polygon: Indices, borders: Borders) -> Pairs:
+    """Measure parts that touch a border, each in the polygons it meets."""
+    which, position = np.unique(part, return_inverse=True)
+    shapes, mended = _sound(parts[which])
+    if mended.any():  # what is left of it may meet fewer polygons
+        again, met = STRtree(shapes[mended]).query(borders.polygons, predicate="intersects")[::-1]
+        as_they_were = ~mended[position]
+        position = np.r_[position[as_they_were], np.flatnonzero(mended)[again]]
+        polygon = np.r_[polygon[as_they_were], met]
     extent = _size(shapes)[position]
     touched = np.bincount(position, minlength=len(shapes))
     share = 1 / touched[position]  # a point is shared out among all it touches
     extended = np.flatnonzero(extent > 0)
-    first = np.flatnonzero(np.diff(polygon[extended], prepend=-1))
-    for pairs in np.split(extended, first[1:]) if len(extended) else []:
-        inside = shapes[position[pairs]]
-        overlap = _overlap(inside, polygons[polygon[pairs[0]]])
-        share[pairs] = _size(overlap, shapely.get_dimensions(inside)) / extent[pairs]
+    share[extended] = _shared(shapes, borders, position[extended], polygon[extended]) / extent[extended]
     total = np.bincount(position, weights=share, minlength=len(shapes))[position]
     share = share / np.maximum(total, 1)  # a line along a border is shared out as well
     kept = share > LEAST
     return which[position[kept]], polygon[kept], share[kept]
 
 
-def _overlap(shapes: Geometries, polygon: Any) -> Geometries:
-    """Intersect shapes with a polygon; with a long one by halves, each with the part of it around them."""
-    if len(shapes) <= FEW or shapely.get_num_coordinates(polygon) <= LONG:
-        return np.asarray(shapely.intersection(shapes, polygon))
-    around = shapely.get_parts(shapely.intersection(polygon, shapely.box(*shapely.total_bounds(shapes))))
-    near = shapely.multipolygons(around[shapely.get_dimensions(around) == 2])
-    bounds = shapely.bounds(shapes)
-    middle = bounds[:, :2] + bounds[:, 2:]
-    axis = int(np.argmax(np.ptp(middle, axis=0)))
-    halves = np.array_split(np.argsort(middle[:, axis], kind="stable"), 2)
-    found = np.empty(len(shapes), dtype=object)
-    for half in halves:
-        found[half] = _overlap(shapes[half], near)
-    return found
+def _shared(shapes: Geometries, borders: Borders, position: Indices, polygon: Indices) -> NDArray[np.float64]:
+    """Return area or length that shapes share with polygons, pair by pair."""
+    dimension = shapely.get_dimensions(shapes)[position]
+    size = np.full(len(position), np.nan)
+    areas = dimension == 2
+    size[areas] = shared_areas(shapes, borders, position[areas], polygon[areas])
+    rest = np.flatnonzero(np.isnan(size))
+    if len(rest):
+        overlap = intersections(shapes[position[rest]], borders.polygons, polygon[rest])
+        size[rest] = _size(overlap, dimension[rest])
+    return size
+
+
+def _sound(shapes: Geometries) -> tuple[Geometries, NDArray[np.bool_]]:
+    """Return valid shapes whose lines count once, and which had to be mended for it."""
+    shapes = shapes.copy()
+    faulty = ~each(shapely.is_valid, shapes)
+    mended = shapely.make_valid(shapes[faulty], method="structure", keep_collapsed=False)
+    collapsed = shapely.is_empty(mended)
+    mended[collapsed] = shapely.make_valid(shapes[faulty][collapsed])
+    shapes[faulty] = mended
+    lines = shapely.get_dimensions(shapes) == 1
+    shapes[lines] = shapely.node(shapes[lines])  # what is drawn twice counts once
+    return shapes, faulty
 
 
 def _added_up(feature: Indices, polygon: Indices, share: NDArray[np.float64]) -> Shares:

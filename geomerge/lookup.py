@@ -130,6 +130,8 @@ def lookup(
       0710 Sandefjord (the whole)
         2017-01-01 merge 0706 0719 > 0710
     """
+    if not isinstance(code, str):
+        raise InputError(f"{code!r} is no code. Codes are text, with their zeros.")
     periods = history.parent_periods if parents else history.periods
     known = periods[periods["code"] == code]
     if known.empty:
@@ -162,16 +164,15 @@ def _meant(code: str, periods: pd.DataFrame) -> str:
     return hint(code, set(periods["code"])).replace("use the units of the day before", "see which history it is from")
 
 
-def _days(period: dict[str, Any], history: History, on: dt.date | str | None) -> Iterator[dt.date]:
+def _days(period: dict[str, Any], history: History, on: dt.date | str | None) -> list[dt.date]:
+    """Return the days to answer for: the one asked for, or the day before a unit came, and the last after it went."""
     if on is not None:
-        yield as_date(on)
-        return
+        return [as_date(on)]
     began, ended = _text(period["valid_from"]), _text(period["valid_to"])
     first = history.begin or history.plan.dates[0] - dt.timedelta(days=1)
-    if began and as_date(began) > first:
-        yield as_date(began) - dt.timedelta(days=1)
-    if ended or not began:
-        yield history.plan.dates[-1]
+    before = [as_date(began) - dt.timedelta(days=1)] if began and as_date(began) > first else []
+    after = [history.plan.dates[-1]] if ended or not before else []
+    return [*before, *after]
 
 
 def _answer(history: History, period: dict[str, Any], day: dt.date, since: dt.date | None, parents: bool) -> Answer:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor, Future
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,29 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def listed(files: Mapping[str, Path]) -> list[dict[str, Any]]:
+class Hashes:
+    """Hashes of files that do not change any more, each computed once, while other work goes on."""
+
+    def __init__(self, pool: Executor) -> None:
+        self._pool = pool
+        self._found: dict[Path, Future[str]] = {}
+
+    def start(self, paths: Iterable[Path]) -> None:
+        """Start with files whose hash is asked for later."""
+        for path in paths:
+            if path not in self._found:
+                self._found[path] = self._pool.submit(sha256, path)
+
+    def of(self, path: Path) -> str:
+        """Return the hash of a file."""
+        self.start([path])
+        return self._found[path].result()
+
+
+def listed(files: Mapping[str, Path], digest: Callable[[Path], str] = sha256) -> list[dict[str, Any]]:
     """Return name, size and hash of files, in the order of their names."""
     return [
-        {"path": name, "bytes": path.stat().st_size, "sha256": sha256(path)} for name, path in sorted(files.items())
+        {"path": name, "bytes": path.stat().st_size, "sha256": digest(path)} for name, path in sorted(files.items())
     ]
 
 
@@ -41,13 +61,14 @@ def manifest(
     inputs: Mapping[str, Path],
     counts: Mapping[str, Any],
     findings: Iterable[Finding],
+    digest: Callable[[Path], str] = sha256,
 ) -> dict[str, Any]:
     """Return the manifest without its outputs, which are added when they are written."""
     return {
         "title": title,
         "dates": list(dates),
         "versions": versions(),
-        "inputs": listed(inputs),
+        "inputs": listed(inputs, digest),
         "counts": dict(counts),
         "findings": [finding.record() for finding in findings],
     }

@@ -14,6 +14,8 @@ from geomerge.coverage import (
     Geometries,
     Indices,
     Mask,
+    are_valid,
+    around,
     arrange,
     faulty_edges,
     join,
@@ -24,13 +26,14 @@ from geomerge.coverage import (
     tolerance,
 )
 from geomerge.findings import Finding, Notes, place
+from geomerge.suspects import suspects
 
 FREE = -1  # label of a face that belongs to nobody, or to nobody that may change
 
 
 def repair(polygons: Geometries, codes: Sequence[str], affected: Mask, notes: Notes) -> Geometries:
     """Return the polygons with the invalid among the affected made valid; all invalid ones are noted."""
-    invalid = present(polygons) & ~shapely.is_valid(polygons)
+    invalid = ~are_valid(polygons)
     for position in np.flatnonzero(invalid).tolist():
         reason = shapely.is_valid_reason(polygons[position])
         remedy = "It was repaired, because the plan changes it."
@@ -69,6 +72,9 @@ def mend(polygons: Geometries, codes: Sequence[str], affected: Mask, *, gap_widt
     array of polygons
     """
     if not affected.any():
+        return polygons
+    near = around(polygons[affected], polygons, gap_width)
+    if not suspects(polygons[near], gap_width).any():  # then there is no fault either where not all take part
         return polygons
     near = _around(polygons, np.flatnonzero(affected), codes, gap_width)
     edges = faulty_edges(polygons[near], gap_width)

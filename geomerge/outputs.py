@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,16 @@ import numpy as np
 import pandas as pd
 
 from geomerge import layers, qgis
+from geomerge.costs import Costs
+from geomerge.drawing import lighter
 from geomerge.export import send
-from geomerge.files import geopackage
+from geomerge.files import csvfile, geopackage
 from geomerge.findings import Finding, findings_table
 from geomerge.inputs import Inputs
 from geomerge.job import LayerConfig
-from geomerge.manifest import listed, manifest, write_manifest
+from geomerge.manifest import Hashes, listed, manifest, write_manifest
 from geomerge.maps import change_map, figure_svg, save_figure
-from geomerge.previous import MANIFEST, REVIEW
+from geomerge.previous import MANIFEST, REVIEW, TIMINGS
 from geomerge.progress import progress
 from geomerge.report import number, page, square_km
 from geomerge.results import Results, counts, described, fates, ledger, review
@@ -40,6 +43,7 @@ class Writing:
     inputs: Inputs
     results: Results
     findings: list[Finding]
+    hashes: Hashes
 
     @property
     def complete(self) -> Results:
@@ -47,12 +51,14 @@ class Writing:
         return dataclasses.replace(self.results, findings=tuple(dict.fromkeys(self.findings)))
 
 
-def write_outputs(folder: Path, inputs: Inputs, results: Results) -> Results:
+def write_outputs(folder: Path, inputs: Inputs, results: Results, costs: Costs | None = None) -> Results:
     """Write all results of a job into an empty folder; the manifest comes last and holds the hashes of the others.
+
+    What each step took stands apart from the manifest, in a file of its own: it differs from run to run.
 
     Returns the results with the findings made on the way, such as what a format cannot hold.
     """
-    out = Writing(folder, inputs, results, list(results.findings))
+    costs = costs or Costs()
     writers: list[tuple[str, Callable[[Writing], None]]] = [
         ("boundaries", _write_boundaries),
         ("layers", _write_layers),
@@ -61,12 +67,23 @@ def write_outputs(folder: Path, inputs: Inputs, results: Results) -> Results:
         ("project", _write_project),
         ("report", _write_report),
     ]
-    for what, write in progress(writers, "write"):
-        log.info("writing %s", what)
-        write(out)
-    written = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    write_manifest(folder / MANIFEST, _manifest(out) | {"outputs": listed(written)})
+    with ThreadPoolExecutor(1) as pool:
+        out = Writing(folder, inputs, results, list(results.findings), Hashes(pool))
+        out.hashes.start(inputs.files.values())
+        for what, write in progress(writers, "write"):
+            log.info("writing %s", what)
+            with costs.of(f"write {what}"):
+                write(out)
+            out.hashes.start(_files(folder).values())
+        with costs.of("hash what was read and written"):
+            outputs = listed(_files(folder), out.hashes.of)
+    write_manifest(folder / MANIFEST, _manifest(out) | {"outputs": outputs, "timings": TIMINGS})
+    write_manifest(folder / TIMINGS, costs.record())
     return out.complete
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def _stamp(results: Results) -> str:
@@ -81,6 +98,7 @@ def _manifest(out: Writing) -> dict[str, Any]:
         inputs=out.inputs.files,
         counts=counts(out.complete),
         findings=out.complete.findings,
+        digest=out.hashes.of,
     )
 
 
@@ -180,9 +198,7 @@ def _write_tables(out: Writing) -> None:
     codes = {name: config.code for name, config in configs.items()}
     ids = {name: config.id for name, config in configs.items() if isinstance(config, LayerConfig)}
     out.results.crosswalk.to_csv(out.folder / "crosswalk.csv", index=False, lineterminator="\n")
-    ledger(out.results, codes, ids).to_csv(
-        out.folder / "ledger.csv", index=False, lineterminator="\n", float_format="%.6g"
-    )
+    csvfile.write_table(out.folder / "ledger.csv", ledger(out.results, codes, ids))
 
 
 def _write_project(out: Writing) -> None:
@@ -213,13 +229,13 @@ def _write_project(out: Writing) -> None:
 def _updated_layers(inputs: Inputs) -> list[qgis.ProjectLayer]:
     found = []
     for name, loaded in inputs.layers.items():
-        if not loaded.spatial or loaded.info.driver == "CSV":
+        if loaded.source is None or loaded.info.driver == "CSV":
             continue
         file = f"layers/{loaded.config.target}"
         table = loaded.info.layer if file.endswith((".gpkg", ".gdb")) else None
-        kind = _kinds(loaded.table)[0]
+        kind = qgis.geometries(loaded.source.kinds())[0]
         style = qgis.style_for("features", geometry=kind)
-        found.append(qgis.ProjectLayer("after", name, file, style, table, crs=loaded.original.crs, visible=False))
+        found.append(qgis.ProjectLayer("after", name, file, style, table, crs=loaded.source.crs, visible=False))
     return found
 
 
@@ -227,15 +243,16 @@ def _write_report(out: Writing) -> None:
     config = out.inputs.job.units
     before, after = fates(out.results, config.code, config.name), described(out.results, config.code, config.name)
     title = _title(out.inputs)
-    both = change_map(before, after, out.results.lines, title=f"{title}, {out.results.dates[-1]}")
+    before, after, lines = _for_maps(before, after, out.results.lines)
+    both = change_map(before, after, lines, title=f"{title}, {out.results.dates[-1]}")
     (out.folder / "figures").mkdir()
     save_figure(both, out.folder / "figures" / "before_after.png", format="png")
-    save_figure(both, out.folder / "figures" / "before_after.svg", format="svg")
     figures = {
         "Before and after": figure_svg(both),
-        "Before": figure_svg(change_map(before, after, out.results.lines, show="before")),
-        "After": figure_svg(change_map(before, after, out.results.lines, show="after")),
+        "Before": figure_svg(change_map(before, after, lines, show="before")),
+        "After": figure_svg(change_map(before, after, lines, show="after")),
     }
+    (out.folder / "figures" / "before_after.svg").write_bytes(figures["Before and after"].encode())
     moved = pd.DataFrame([{"layer": name, **found.counts()} for name, found in out.results.moved.items()])
     numbers = moved.columns.drop("layer", errors="ignore")
     moved[numbers] = moved[numbers].fillna(0).astype(np.int64)
@@ -256,6 +273,15 @@ def _write_report(out: Writing) -> None:
         manifest=_manifest(out),
     )
     (out.folder / "report.html").write_text(text, encoding="utf-8")
+
+
+def _for_maps(*tables: gpd.GeoDataFrame) -> list[gpd.GeoDataFrame]:
+    """Return tables with the corners that maps of what changes can show."""
+    changed = [table[table["change"] != "unchanged"] for table in tables if "change" in table.columns]
+    boxes = [table.total_bounds for table in changed if len(table)]
+    boxes = boxes or [table.total_bounds for table in tables if len(table)]
+    widths = [max(east - west, north - south) for west, south, east, north in boxes]
+    return [lighter(table, np.nanmin([*widths, np.inf])) for table in tables]
 
 
 def summary(results: Results) -> list[tuple[str, str]]:

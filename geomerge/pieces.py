@@ -126,7 +126,7 @@ def _require_input(units: gpd.GeoDataFrame, plan: Plan, sources: Sources) -> Non
 
 def _sound(units: gpd.GeoDataFrame, codes: Sequence[str], affected: Mask, gap_width: float, notes: Notes) -> Geometries:
     """Return the geometry of the units, repaired and mended where the plan changes them."""
-    shapes = objects(list(units.geometry))
+    shapes = objects(units.geometry.to_numpy())
     require_no_measures(shapes[affected], [codes[position] for position in np.flatnonzero(affected).tolist()])
     for position in np.flatnonzero(~present(shapes)).tolist():
         severe = bool(affected[position])

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
-from pyproj import CRS
 
 from geomerge.events import BaseEvent, Event
 from geomerge.selectors import Code, Cut, Date, Model, Parent, Selector, Text
 from geomerge.sentences import sentence
+
+if TYPE_CHECKING:
+    from pyproj import CRS
 
 __all__ = ["Cut", "KeyRule", "Parent", "ParentName", "Plan", "Selector"]
 
@@ -22,6 +24,15 @@ def _rising(numbers: str) -> str:
     if last and int(last) < int(first):
         raise ValueError(f"the range {numbers} ends before it begins")
     return numbers
+
+
+def _in_order(events: Iterable[BaseEvent]) -> list[tuple[str, BaseEvent]]:
+    """Return events with their labels, in an order that does not depend on that of lines."""
+    alike: dict[str, list[BaseEvent]] = {}
+    for event in events:
+        alike.setdefault(event.label(), []).append(event)
+    ordered = {label: sorted(same, key=repr) if len(same) > 1 else same for label, same in alike.items()}
+    return [(label, event) for label in sorted(ordered) for event in ordered[label]]
 
 
 class ParentName(Model):
@@ -95,8 +106,14 @@ class Plan(Model):
 
     def on(self, date: dt.date) -> tuple[BaseEvent, ...]:
         """Return the events of one date, in an order that does not depend on the order of lines."""
-        events = [event for event in self.events if self.date_of(event) == date]
-        return tuple(sorted(events, key=lambda event: (event.label(), repr(event))))
+        return tuple(event for _, event in _in_order(event for event in self.events if self.date_of(event) == date))
+
+    def labelled(self) -> dict[dt.date, list[tuple[str, BaseEvent]]]:
+        """Return the events of each date with their labels; dates and events in order, as in :meth:`on`."""
+        found: dict[dt.date, list[BaseEvent]] = {}
+        for event in self.events:
+            found.setdefault(self.date_of(event), []).append(event)
+        return {date: _in_order(found[date]) for date in sorted(found)}
 
     def until(self, date: dt.date) -> Plan:
         """Return the plan up to and including a date."""

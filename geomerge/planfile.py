@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
 import yaml
 
-from geomerge import layers
 from geomerge.documents import beside, load
-from geomerge.errors import InputError, PlanFormatError
-from geomerge.export import export
+from geomerge.errors import InputError, LayerError, PlanFormatError
 from geomerge.files.guards import staged
 from geomerge.findings import Finding
 from geomerge.plan import Plan
 from geomerge.plantable import COLUMNS, load_table, rows_of
+
+if TYPE_CHECKING:  # a plan that names no layer is read without the time to load what reads them
+    import geopandas as gpd
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -68,6 +69,10 @@ def read_plan(path: str | Path) -> Plan:
 
 def read_source(folder: Path, name: str) -> gpd.GeoDataFrame:
     """Read a layer that a plan refers to by a name such as ``editions.gpkg|units``."""
+    import geopandas as gpd
+
+    from geomerge import layers
+
     file, layer = layers.split_name(name)
     found = layers.read(beside(folder, file), layer)
     if not isinstance(found, gpd.GeoDataFrame):
@@ -75,15 +80,19 @@ def read_source(folder: Path, name: str) -> gpd.GeoDataFrame:
     return found
 
 
-def write_plan(plan: Plan, path: str | Path, *, findings: list[Finding] | None = None) -> Path:
+def write_plan(plan: Plan, path: str | Path, *, overwrite: bool = False, findings: list[Finding] | None = None) -> Path:
     """Write a plan, and beside it the tables its parts refer to; :func:`read_plan` reads the same plan again.
+
+    All files appear together, when they are complete.
 
     Parameters
     ----------
     plan
-        The plan; its ``sources`` are written under the names the parts have for them.
+        The plan; its ``sources`` are written under the names the parts have for them, unless they are there.
     path
         YAML, or CSV; a table cannot hold a title, rules for keys and names of parents.
+    overwrite
+        Replace files of sources that hold something else.
     findings
         List that collects what the format of a source cannot hold; without it, findings become warnings.
 
@@ -97,19 +106,66 @@ def write_plan(plan: Plan, path: str | Path, *, findings: list[Finding] | None =
     PlanFormatError
         If the suffix is another, or a table cannot hold the plan.
     LayerError
-        If a file cannot be written.
+        If a file cannot be written, or one that a part refers to is there and holds something else.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in (".yaml", ".yml", ".csv"):
-        raise PlanFormatError(f"{path} cannot be written. Name a YAML (.yaml) or CSV file.")
-    text = _as_table(plan) if suffix == ".csv" else _as_yaml(plan)
-    for name, table in plan.sources.items():
-        file, layer = layers.split_name(name)
-        export(table, beside(path.parent, file), layer=layer, findings=findings)
-    with staged(path) as new:
-        new.write_text(text, encoding="utf-8", newline="\n")
+    require_plan_file(path)
+    text = _as_table(plan) if path.suffix.lower() == ".csv" else _as_yaml(plan)
+    with contextlib.ExitStack() as together:
+        for file, sources in _missing_sources(plan, path.parent, overwrite).items():
+            new = together.enter_context(staged(file))
+            for layer, table in sources.items():
+                _write_source(table, new, layer, findings)
+        together.enter_context(staged(path)).write_text(text, encoding="utf-8", newline="\n")
     return path
+
+
+def require_plan_file(path: Path) -> None:
+    """Raise PlanFormatError if a plan cannot be written to a file of that name."""
+    if path.suffix.lower() not in (".yaml", ".yml", ".csv"):
+        raise PlanFormatError(f"{path} cannot be written. Name a YAML (.yaml) or CSV file.")
+
+
+def _missing_sources(plan: Plan, folder: Path, overwrite: bool) -> dict[Path, dict[str | None, gpd.GeoDataFrame]]:
+    """Return the tables to write, by file and layer; those that are there stay, others must not be replaced."""
+    from geomerge.layers import split_name
+
+    files: dict[Path, dict[str | None, gpd.GeoDataFrame]] = {}
+    faults = []
+    for name, table in plan.sources.items():
+        file, layer = split_name(name)
+        path = Path(beside(folder, file))
+        if overwrite or not path.exists():
+            files.setdefault(path, {})[layer] = table
+        elif not _holds(folder, name, table):
+            faults.append(
+                f"{path} is there and does not hold what the plan means by {name}. Write the plan to another folder, "
+                f"or allow that the file is replaced (overwrite)."
+            )
+    if faults:
+        raise LayerError(*faults)
+    return files
+
+
+def _holds(folder: Path, name: str, table: gpd.GeoDataFrame) -> bool:
+    import shapely
+
+    from geomerge.crs import same_crs
+
+    try:
+        found = read_source(folder, name)
+    except InputError:
+        return False
+    if not same_crs(found.crs, table.crs) or len(found) != len(table):
+        return False
+    shapes, wanted = found.geometry.to_numpy(), table.geometry.to_numpy()
+    return bool(shapely.equals_exact(shapes, wanted, tolerance=1e-9, normalize=True).all())
+
+
+def _write_source(table: gpd.GeoDataFrame, path: Path, layer: str | None, findings: list[Finding] | None) -> None:
+    from geomerge.export import export
+
+    export(table, path, layer=layer, findings=findings)
 
 
 def _as_table(plan: Plan) -> str:

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
 from pydantic import ValidationError
 
 from geomerge.documents import Place, explain, read_text
@@ -99,6 +97,9 @@ def _lines(path: Path) -> list[list[str]]:
 
 def _sheet(path: Path) -> list[list[str]]:
     """Read the first sheet; a number where a code is expected has lost its zeros and is refused."""
+    import openpyxl  # takes as long to load as a small plan to read
+    from openpyxl.utils.exceptions import InvalidFileException
+
     if not path.is_file():
         reason = "it is a folder" if path.is_dir() else "there is no such file"
         raise PlanFormatError(f"{path} cannot be read: {reason}.")

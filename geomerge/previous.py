@@ -10,7 +10,7 @@ from pathlib import Path
 from geomerge.errors import LayerError
 from geomerge.files.geopackage import quoted
 
-MANIFEST, REVIEW = "manifest.json", "review.gpkg"
+MANIFEST, REVIEW, TIMINGS = "manifest.json", "review.gpkg", "timings.json"
 PASSING = ("-wal", "-shm", "~", ".aux.xml", ".qmd")  # what programs leave beside a file they have open
 
 
@@ -49,6 +49,6 @@ def _written(folder: Path) -> set[str]:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         ours = "geomerge" in manifest["versions"]
-        return {MANIFEST, *(output["path"] for output in manifest["outputs"])} if ours else set()
+        return {MANIFEST, TIMINGS, *(output["path"] for output in manifest["outputs"])} if ours else set()
     except (OSError, ValueError, KeyError, TypeError):
         return set()

@@ -7,7 +7,6 @@ from typing import Any, Literal
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 from numpy.typing import NDArray
 
 from geomerge.assignment import (
@@ -21,21 +20,25 @@ from geomerge.assignment import (
     UNKNOWN_CODE,
     Assignment,
     added_columns,
-    empty_result,
+    empty_columns,
     report_review,
-    require_codes,
     require_column,
+    result_of,
+    text_codes,
 )
 from geomerge.coverage import Indices
 from geomerge.crs import require_projected, require_same_crs
 from geomerge.errors import InputError
+from geomerge.faces import NOBODY, Faces
 from geomerge.fates import Fates
+from geomerge.features import Features, Held
 from geomerge.findings import Finding, collector
 from geomerge.place import EPSILON, Flags, Floats, Place, Ranked
 
 __all__ = ["Assignment", "reassign"]
 
 Verify = Literal["affected", "all", "none"]
+Told = dict[str, NDArray[Any]]  # the columns of an assignment
 
 
 def reassign(
@@ -114,94 +117,147 @@ def reassign(
     >>> found.review["reason"].tolist()
     ['straddles the new border']
     """
+    _require_options(pieces, min_share, verify)
+    added_columns(features)
+    held = isinstance(features, gpd.GeoDataFrame) and features.active_geometry_name is not None
+    require_column(features, code, "features")
+    result = assign(
+        features[code],
+        Held(features) if held else None,
+        pieces,
+        min_share=min_share,
+        verify=verify,
+        findings=findings,
+    )
+    return Assignment.of(features, result)
+
+
+def assign(
+    codes: pd.Series,
+    features: Features | None,
+    pieces: gpd.GeoDataFrame,
+    *,
+    min_share: float = 0.9,
+    verify: Verify = "affected",
+    findings: list[Finding] | None = None,
+) -> pd.DataFrame:
+    """Say of each feature, given by its code and its place, what :func:`reassign` adds to it.
+
+    The geometry of a feature is asked for only if its box touches a border that matters, if its unit is cut
+    or its code is unknown.
+
+    Parameters
+    ----------
+    codes
+        Code of the old unit of each feature, text; the name of the series is used in messages.
+    features
+        Where the features lie, in the order of the codes; None for a table without geometry.
+    pieces, min_share, verify, findings
+        As in :func:`reassign`.
+
+    Returns
+    -------
+    DataFrame
+        The columns that :class:`Assignment` describes, under their own names, on a fresh range of row numbers.
+        Rows with a ``reason`` are for a person to decide; ``Assignment.of(table, result)`` divides a table.
+
+    Raises
+    ------
+    InputError, CRSError
+        If codes, options or CRS do not fit.
+    """
+    _require_options(pieces, min_share, verify)
+    position, values = text_codes(codes)
+    fates = Fates(pieces)
+    unit = fates.units_of(position, values)
+    told = _by_code(position, unit, fates)
+    if features is None:
+        told["reason"][fates.is_cut(unit)] = NO_GEOMETRY
+    else:
+        _by_place(told, features, pieces, unit, fates, min_share, verify)
+    result = result_of(told)
+    report_review(result, collector(findings))
+    return result
+
+
+def _require_options(pieces: gpd.GeoDataFrame, min_share: float, verify: str) -> None:
     if not 0.5 < min_share <= 1:
         raise InputError(f"min_share is {min_share}; a share that decides is above 0.5 and at most 1.")
     if verify not in ("affected", "all", "none"):
         raise InputError(f"verify is {verify}; it is one of affected, all, none.")
     for column in ("old_code", "new_code", "event", "kind"):
         require_column(pieces, column, "pieces")
-    added_columns(features)
-    position, codes = require_codes(features, code)
-    fates = Fates(pieces)
-    unit = fates.units_of(position, codes)
-    result = _by_code(position, unit, fates)
-    if isinstance(features, gpd.GeoDataFrame) and features.active_geometry_name is not None:
-        if (looked_at := _to_look_at(features, unit, fates, verify)).any():
-            require_same_crs(features=features, pieces=pieces)
-            if fates.is_cut(unit[looked_at]).any():
-                require_projected(features, "the layer of features")
-            place = Place(features.geometry.to_numpy()[looked_at], unit[looked_at], fates)
-            _by_place(result, np.flatnonzero(looked_at), place, fates, min_share, verify)
-    else:
-        result.loc[fates.is_cut(unit), "reason"] = NO_GEOMETRY
-    report_review(result, collector(findings))
-    return Assignment.of(features, result)
 
 
-def _by_code(position: Indices, unit: Indices, fates: Fates) -> pd.DataFrame:
+def _by_code(position: Indices, unit: Indices, fates: Fates) -> Told:
     """Say what the code alone says: the new code of a unit that goes whole."""
-    result = empty_result(len(unit))
+    told = empty_columns(len(unit))
     label = fates.label_of(unit)
-    result["new_code"] = _texts(fates.labels[label])
-    result["event"] = _texts(fates.event_of(unit))
-    result["method"] = _texts(np.where(label >= 0, "code", ""))
-    told = [position < 0, unit < 0, label == fates.nobody]
-    result["reason"] = _texts(np.select(told, [NO_CODE, UNKNOWN_CODE, ABOLISHED], ""))
-    return result
-
-
-def _texts(values: NDArray[Any]) -> pd.Series:
-    return pd.Series(values, dtype=object)
-
-
-def _to_look_at(features: gpd.GeoDataFrame, unit: Indices, fates: Fates, verify: Verify) -> Flags:
-    """Return whose place matters: of units that are cut, of codes nobody knows, and those to verify."""
-    if verify == "all":
-        return np.ones(len(features), dtype=bool)
-    needed = (unit < 0) | fates.is_cut(unit)
-    if verify == "none" or not fates.affected.any():
-        return needed
-    needed |= fates.is_affected(unit)
-    # of all others, the box tells most of those that cannot lie in an affected unit
-    touched = fates.shapes[fates.is_affected(fates.unit)]
-    rest = np.flatnonzero(~needed)
-    tree = shapely.STRtree(features.geometry.to_numpy()[rest])
-    needed[rest[np.unique(tree.query(touched)[1])]] = True
-    return needed
+    told["new_code"] = fates.labels[label]
+    told["event"] = fates.event_of(unit)
+    told["method"][label >= 0] = "code"
+    told["reason"][label == fates.nobody] = ABOLISHED
+    told["reason"][unit < 0] = UNKNOWN_CODE
+    told["reason"][position < 0] = NO_CODE
+    return told
 
 
 def _by_place(
-    result: pd.DataFrame, rows: Indices, place: Place, fates: Fates, min_share: float, verify: Verify
+    told: Told,
+    features: Features,
+    pieces: gpd.GeoDataFrame,
+    unit: Indices,
+    fates: Fates,
+    min_share: float,
+    verify: Verify,
 ) -> None:
-    """Write what the place says into the result, for the features that were looked at."""
+    """Say what the place says, of the features whose place matters."""
+    needed = (unit < 0) | fates.is_cut(unit) | (verify == "all")
+    compared = verify == "affected" and bool(fates.affected.any()) and len(unit) > 0
+    if not needed.any() and not compared:
+        return
+    require_same_crs(features=features, pieces=pieces)
+    if fates.is_cut(unit).any():
+        require_projected(pieces, "the layer of features")  # in the same CRS
+    bounds = features.bounds()
+    if compared:
+        needed |= fates.is_affected(unit)
+        # all others matter only if they may lie in an affected unit
+        rest = np.flatnonzero(~needed)
+        needed[rest] = Faces(fates.shapes[fates.is_affected(fates.unit)], len(rest)).holder(bounds[rest]) != NOBODY
+    place = Place(features, bounds, np.flatnonzero(needed), unit, fates)
+    _judge(told, place, fates, min_share, verify)
+
+
+def _judge(told: Told, place: Place, fates: Fates, min_share: float, verify: Verify) -> None:
+    """Write what the place says, by the rules in their order."""
     cut, known = fates.is_cut(place.unit), place.unit >= 0
     verified = cut | (known if verify == "all" else fates.is_affected(place.unit) & (verify == "affected"))
     outside = verified & (place.inside < 0.5 - EPSILON)
     disagrees = known & ~outside & _disagrees(place, verified)
-    own, total = place.ranked(place.own), place.total(place.own)
+    own, total = place.ranked(place.own & cut[place.pairs.feature]), place.total(place.own)
     disagrees |= cut & ~outside & (total <= 0)
     share = own.first_share / np.where(total > 0, total, 1)
     tie = (own.second_share > 0) & (place.is_point | (own.first_share - own.second_share <= EPSILON))
-    reason = np.select(
-        [
-            cut & place.missing,
-            ~place.missing & outside,
-            ~place.missing & disagrees,
-            cut & tie,
-            cut & (share < min_share - EPSILON),
-            cut & (own.first == fates.nobody),
-        ],
-        [NO_GEOMETRY, OUTSIDE, DISAGREES, TIE, STRADDLES, ABOLISHED],
-        "",
-    )
-    told = result["reason"].to_numpy(dtype=object)[rows]
-    result.loc[rows, "reason"] = np.where(told == "", reason, told)
+    rules = {
+        NO_GEOMETRY: cut & place.missing,
+        OUTSIDE: ~place.missing & outside,
+        DISAGREES: ~place.missing & disagrees,
+        TIE: cut & tie,
+        STRADDLES: cut & (share < min_share - EPSILON),
+        ABOLISHED: cut & (own.first == fates.nobody),
+    }
+    reason = np.full(len(place.rows), "", dtype=object)
+    for name, applies in reversed(rules.items()):  # the first that applies is written last
+        reason[applies] = name
+    undecided = told["reason"][place.rows] == ""
+    told["reason"][place.rows[undecided]] = reason[undecided]
     at_home = cut & (total > 0) & (reason != DISAGREES)
-    _write(result, rows, at_home, own, np.where(total > 0, total, 1), place, fates)
+    _write(told, at_home, own, np.where(total > 0, total, 1), place, fates)
     # the code does not tell: the likeliest is where most of the feature lies
-    _write(result, rows, ~known | (reason == DISAGREES), place.ranked(place.legal), None, place, fates)
-    near = np.flatnonzero(cut & ~place.missing)
-    result.loc[rows[near], "border_distance"] = fates.border_distance(place.shapes[near], place.unit[near])
+    lost = ~known | (reason == DISAGREES)
+    _write(told, lost, place.ranked(place.legal & lost[place.pairs.feature]), np.ones(len(lost)), place, fates)
+    told["border_distance"][place.rows] = place.border_distance
 
 
 def _disagrees(place: Place, verified: Flags) -> Flags:
@@ -213,28 +269,14 @@ def _disagrees(place: Place, verified: Flags) -> Flags:
     return disagrees & (verified | elsewhere)
 
 
-def _write(
-    result: pd.DataFrame,
-    rows: Indices,
-    chosen: Flags,
-    ranked: Ranked,
-    whole: Floats | None,
-    place: Place,
-    fates: Fates,
-) -> None:
-    """Write new code, shares and runner-up of the chosen features; shares are of ``whole``, if given."""
+def _write(told: Told, chosen: Flags, ranked: Ranked, whole: Floats, place: Place, fates: Fates) -> None:
+    """Write new code, shares and runner-up of the chosen features; shares are of ``whole``."""
     chosen = chosen & (ranked.first >= 0)
-    at = rows[chosen]
-    unit = 1.0 if whole is None else whole[chosen]
-    first, second = ranked.first_share[chosen] / unit, ranked.second_share[chosen] / unit
-    pairs = zip(place.unit[chosen].tolist(), ranked.first[chosen].tolist(), strict=True)
-    told: dict[str, Any] = {
-        "new_code": fates.labels[ranked.first[chosen]],
-        "method": np.where(first >= 1 - EPSILON, "contains", "share"),
-        "share": first,
-        "runner_up": fates.labels[ranked.second[chosen]],
-        "runner_up_share": np.where(second > 0, second, np.nan),
-        "event": [fates.events.get(pair, "") for pair in pairs],
-    }
-    for column, values in told.items():
-        result.loc[at.tolist(), column] = values
+    rows = place.rows[chosen]
+    first, second = ranked.first_share[chosen] / whole[chosen], ranked.second_share[chosen] / whole[chosen]
+    told["new_code"][rows] = fates.labels[ranked.first[chosen]]
+    told["method"][rows] = np.array(["share", "contains"], dtype=object)[(first >= 1 - EPSILON).astype(int)]
+    told["share"][rows] = first
+    told["runner_up"][rows] = fates.labels[ranked.second[chosen]]
+    told["runner_up_share"][rows] = np.where(second > 0, second, np.nan)
+    told["event"][rows] = fates.events_to(place.unit[chosen], ranked.first[chosen])

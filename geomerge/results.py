@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import geopandas as gpd
@@ -49,12 +50,25 @@ REVIEW = (
 
 @dataclass(frozen=True)
 class Moved:
-    """A layer after the reform: who goes where, the new key columns, and old and new keys as text."""
+    """A layer after the reform.
+
+    Parameters
+    ----------
+    assignment
+        Who goes where, by row number; without geometry, which is not read where a code decides.
+    keys
+        The key columns of the updated rows, with their new values.
+    old_keys, new_keys
+        Old and new keys as text, of the updated rows in units where an event concerns a row.
+    places
+        Geometry of the rows in review, in the CRS of the job; None where they have no place.
+    """
 
     assignment: Assignment
     keys: pd.DataFrame
     old_keys: pd.Series | None
     new_keys: pd.Series | None
+    places: gpd.GeoSeries | None = None
 
     def counts(self) -> dict[str, int]:
         """Return rows, rows that got another code, rows by method, and rows in review."""
@@ -65,7 +79,7 @@ class Moved:
         by = {f"by_{method}": int(count) for method, count in methods.items()}
         return {"rows": len(updated) + review, "moved": int(moved.sum()), **by, "review": review}
 
-    @property
+    @cached_property
     def concerned(self) -> pd.Series:
         """Return which of the updated rows an event concerns."""
         updated = self.assignment.updated
@@ -159,9 +173,9 @@ def review(results: Results, layer: str, code: str, identifier: str | None, key:
     for column in texts:
         table[column] = table[column].astype("float64" if column in numbers else "string")
     table = table[list(REVIEW)].reset_index(drop=True)
-    if not isinstance(rows, gpd.GeoDataFrame):
+    if moved.places is None:
         return table
-    return gpd.GeoDataFrame(table, geometry=np.asarray(rows.geometry.to_numpy()), crs=rows.crs)
+    return gpd.GeoDataFrame(table, geometry=np.asarray(moved.places.to_numpy()), crs=moved.places.crs)
 
 
 def _assigned(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

@@ -43,7 +43,7 @@ def rewrite(source: Info, target: Path, revisions: Mapping[str, Revision], *, ch
     with layers.writable(target, changed_at), on_disk(source.path) as file:
         if source.driver == "GPKG":
             geopackage.copy_file(file, target)
-            with geopackage.open_file(target) as connection:
+            with geopackage.open_file(target, own_copy=True) as connection:
                 for layer, revision in revisions.items():
                     geopackage.revise(connection, layer, revision, changed_at=changed_at)
         elif source.driver == "OpenFileGDB":

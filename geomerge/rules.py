@@ -11,8 +11,8 @@ from geomerge.days import Day, days, hint, unknown_after, unknown_before
 from geomerge.events import BaseEvent, Correct, Create, Merge, Renumber, Split, Transfer
 from geomerge.findings import Finding
 from geomerge.plan import KeyRule, Plan
-from geomerge.selectors import SELECTORS, Parent
-from geomerge.steps import inherited
+from geomerge.selectors import SELECTORS, Portion
+from geomerge.steps import first_parent, inherited, makers, parents_of, sole_parents
 
 UNPLACED = "unplaced part"  # blocks where land is cut; codes can be followed without
 NAME_THE_PART = f"Give it an {', '.join(SELECTORS[:-1])} or {SELECTORS[-1]}"
@@ -62,7 +62,7 @@ def check_plan(
             known_names = inherited(known_names, day.step) | dict(day.step.names)
         if parents is not None:
             findings += _orphans(day, known_parents)
-            known_parents = _parents_after(day, known_parents)
+            known_parents = sole_parents(day.step, known_parents)
     if parents is not None:
         findings += _strange_parents(plan, set(_present(parents).values()))
     return [*findings, *_keys(plan, codes, road), *_key_numbers(plan)]
@@ -82,12 +82,14 @@ def _repeated_units(codes: list[str]) -> Iterator[Finding]:
 
 
 def _unknown(day: Day) -> Iterator[Finding]:
+    alive = frozenset(day.step.alive)
     for event in day.events:
-        for code in event.old_codes():
+        old = event.old_codes()
+        for code in old:
             if code not in day.alive:
                 yield unknown_before(code, event, day)
-        for code in [] if event.old_codes() else dict.fromkeys([*event.names(), *event.parents()]):
-            if code not in day.step.alive:
+        for code in [] if old else dict.fromkeys([*event.names(), *event.parents()]):
+            if code not in alive:
                 yield unknown_after(code, event, day)
 
 
@@ -176,7 +178,7 @@ def _parts(day: Day) -> Iterator[Finding]:
 def _collisions(day: Day) -> Iterator[Finding]:
     for event in day.events:
         new = set(event.creates()) | {code for code in event.whole().values() if code}
-        for code in sorted(new & (day.alive - set(event.old_codes()))):
+        for code in sorted((new & day.alive).difference(event.old_codes())):
             if day.step.whole[code][0] == code or isinstance(event, Create):
                 remedy = f"Add {code} to the merge if it takes part; else choose another code."
                 if isinstance(event, Split):
@@ -211,6 +213,24 @@ def _contradictions(day: Day) -> Iterator[Finding]:
                     yield _fault(word, fault, event.label(), f"Keep one {word}.")
 
 
+def _shares(day: Day) -> Iterator[Finding]:
+    """Find parts of one unit that would leave nothing of it, or are not counted by the same."""
+    sizes: dict[str, list[tuple[float, str, str]]] = {}
+    for event in day.events:
+        for cut in event.cuts():
+            size = cut.selector
+            if cut.unit is not None and isinstance(size, Portion) and size.share is not None and size.by is not None:
+                sizes.setdefault(cut.unit, []).append((size.share, size.by, event.label()))
+    for unit, found in sizes.items():
+        where = "; ".join(dict.fromkeys(label for _, _, label in found))
+        if (total := sum(share for share, _, _ in found)) >= 1:
+            what = f"The parts of {unit} on {day.date} hold {total:g} of it, which leaves nothing"
+            yield _fault("shares", what, where, "Correct the shares, or let the unit go as a whole.")
+        if len(by := sorted({by for _, by, _ in found})) > 1:
+            what = f"The parts of {unit} on {day.date} are counted by {' and '.join(by)}"
+            yield _fault("shares", what, where, "Count all of them by the same.")
+
+
 Rule = Callable[[Day], Iterator[Finding]]
 
 RULES: tuple[Rule, ...] = (
@@ -224,6 +244,7 @@ RULES: tuple[Rule, ...] = (
     _collisions,
     _receivers,
     _contradictions,
+    _shares,
 )
 
 
@@ -236,38 +257,21 @@ def _nameless(day: Day, names: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _orphans(day: Day, parents: Mapping[str, str]) -> Iterator[Finding]:
+    made_of, possible = makers(day.step), parents_of(day.step, parents)
     for code in day.step.alive:
-        found = _parents_of(code, day, parents)
-        unchanged = [old for old, (new, _) in day.step.whole.items() if new == code] == [code]
+        found = possible[code]
+        unchanged = day.step.whole.get(code, ("", ""))[0] == code and made_of[code] == [code]
         if len(found) != 1 and not unchanged:
             come = f"come from several parents ({', '.join(found)})" if found else "have no parent"
             what = f"The parts of the new unit {code} {come}"
             yield _fault("parent", what, day.maker(code), "Give the event a parent.")
 
 
-def _parents_after(day: Day, parents: Mapping[str, str]) -> dict[str, str]:
-    found = {code: _parents_of(code, day, parents) for code in day.step.alive}
-    return {code: parents[0] for code, parents in found.items() if len(parents) == 1}
-
-
-def _parents_of(code: str, day: Day, parents: Mapping[str, str]) -> list[str]:
-    """Return the parent given to a code, or else the parents of what it is made of."""
-    if code in day.step.parents:
-        return [_first(day.step.parents[code])]
-    makers = [old for old, (new, _) in day.step.whole.items() if new == code]
-    makers = makers or [entry.cut.unit for entry in day.step.cuts if entry.cut.new == code and entry.cut.unit]
-    return sorted({parents[old] for old in makers if old in parents})
-
-
-def _first(parent: Parent) -> str:
-    return parent if isinstance(parent, str) else next(iter(parent.values()))
-
-
 def _strange_parents(plan: Plan, known: set[str]) -> Iterator[Finding]:
     """Find parents that no unit has and the plan does not introduce: a slip, or a name that is missing."""
     known = known | {parent.code for parent in plan.parents}
     for event in plan.events:
-        for parent in dict.fromkeys(_first(parent) for parent in event.parents().values()):
+        for parent in dict.fromkeys(first_parent(parent) for parent in event.parents().values()):
             if parent not in known:
                 remedy = f"If it is new, name it under parents. {hint(parent, known)}"
                 what = f"No unit has the parent {parent} so far"
@@ -276,6 +280,8 @@ def _strange_parents(plan: Plan, known: set[str]) -> Iterator[Finding]:
 
 def _keys(plan: Plan, codes: Iterable[str], road: Iterable[Day]) -> Iterator[Finding]:
     """Find rules for keys between units where nothing moves."""
+    if not plan.keys:
+        return
     heirs = {code: {code} for code in codes}
     for day in road:
         heirs = {old: {new for code in now for new in day.step.successors(code)} for old, now in heirs.items()}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TypeVar
 
+from geomerge.events import BaseEvent
 from geomerge.plan import Plan
 from geomerge.selectors import Cut, Parent
 
@@ -27,7 +29,8 @@ class Step:
     """All changes of one date.
 
     ``whole`` has an entry for every unit alive before the date: its new code (None where it ends) and the
-    label of the event, empty where nothing happens to it. ``evidence`` has the grade of each label that has one.
+    label of the event, empty where nothing happens to it. ``evidence`` has the grade of each label that has one,
+    ``events`` are those of the date.
     """
 
     date: dt.date
@@ -36,8 +39,9 @@ class Step:
     names: Mapping[str, str] = field(default_factory=dict)
     parents: Mapping[str, Parent] = field(default_factory=dict)
     evidence: Mapping[str, str] = field(default_factory=dict)
+    events: tuple[BaseEvent, ...] = ()
 
-    @property
+    @cached_property
     def alive(self) -> tuple[str, ...]:
         """Codes valid after the date, in the order of their predecessors."""
         new = [code for code, _ in self.whole.values() if code]
@@ -62,22 +66,21 @@ def steps(plan: Plan, codes: Iterable[str]) -> list[Step]:
     """
     alive = tuple(codes)
     found = []
-    for date in plan.dates:
-        step = _step(plan, date, alive)
+    for date, events in plan.labelled().items():
+        step = _step(date, events, alive)
         found.append(step)
         alive = step.alive
     return found
 
 
-def _step(plan: Plan, date: dt.date, alive: tuple[str, ...]) -> Step:
+def _step(date: dt.date, events: Sequence[tuple[str, BaseEvent]], alive: tuple[str, ...]) -> Step:
     whole: dict[str, tuple[str | None, str]] = {code: (code, "") for code in alive}
     cuts: list[LabelledCut] = []
     names: dict[str, str] = {}
     parents: dict[str, Parent] = {}
     created: set[str] = set()
     evidence: dict[str, str] = {}
-    for event in plan.on(date):
-        label = event.label()
+    for label, event in events:
         whole.update({old: (new, label) for old, new in event.whole().items()})
         cuts += [LabelledCut(cut, label) for cut in event.cuts()]
         names |= event.names()
@@ -86,7 +89,7 @@ def _step(plan: Plan, date: dt.date, alive: tuple[str, ...]) -> Step:
         evidence |= {label: event.evidence} if event.evidence else {}
     valid = {new for new, _ in whole.values()} | created
     followed = [replace(entry, cut=_follow(entry.cut, whole, valid)) for entry in cuts]
-    return Step(date, whole, tuple(followed), names, parents, evidence)
+    return Step(date, whole, tuple(followed), names, parents, evidence, tuple(event for _, event in events))
 
 
 def _follow(cut: Cut, whole: Mapping[str, tuple[str | None, str]], valid: set[str | None]) -> Cut:
@@ -140,3 +143,44 @@ def inherited(values: Mapping[str, T], step: Step) -> dict[str, T]:
         for old, (new, _) in step.whole.items()
         if old in values and new is not None and (new == old or heirs[new] == 1)
     }
+
+
+def makers(step: Step) -> dict[str, list[str]]:
+    """Return what each code after a date is made of: whole units, or else what gives it a part."""
+    whole: dict[str, list[str]] = {}
+    for old, (new, _) in step.whole.items():
+        if new is not None:
+            whole.setdefault(new, []).append(old)
+    parts: dict[str, list[str]] = {}
+    for entry in step.cuts:
+        if entry.cut.new is not None and entry.cut.unit:
+            parts.setdefault(entry.cut.new, []).append(entry.cut.unit)
+    return parts | whole
+
+
+def parents_of(step: Step, parents: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the parent given to each code after a date, or else the parents of what it is made of."""
+    made_of = makers(step)
+    return {
+        code: [first_parent(step.parents[code])]
+        if code in step.parents
+        else sorted({parents[old] for old in made_of.get(code, ()) if old in parents})
+        for code in step.alive
+    }
+
+
+def sole_parents(step: Step, parents: Mapping[str, str]) -> dict[str, str]:
+    """Return the parent of each code after a date, where it can be told.
+
+    Examples
+    --------
+    >>> plan = Plan(date="2020-01-01", events=[{"merge": ["1", "2"], "into": "9"}])
+    >>> sole_parents(steps(plan, ["1", "2"])[0], {"1": "A", "2": "A"})
+    {'9': 'A'}
+    """
+    return {code: found[0] for code, found in parents_of(step, parents).items() if len(found) == 1}
+
+
+def first_parent(parent: Parent) -> str:
+    """Return the parent at the first level."""
+    return parent if isinstance(parent, str) else next(iter(parent.values()))

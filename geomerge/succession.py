@@ -96,11 +96,11 @@ class _Division:
 
     def __init__(self, road: Sequence[Step], position: int, ways: Ways, held: dict[str | None, frozenset[int]]) -> None:
         self.step, self.position, self.ways, self.held = road[position], position, ways, held
-        self.parts: dict[str, list[_Part]] = {}
+        self.parts: dict[str | None, list[_Part]] = {}
         dates = [step.date for step in road[:position]]
         for entry in needed_cuts(self.step):
             unit, selector = entry.cut.unit, entry.cut.selector
-            if unit is None or entry.cut.kind != "part":
+            if entry.cut.kind == "correction":
                 continue
             through = held.get(unit, frozenset())
             trails = {} if selector.former is None else {n: tuple(zip(dates, ways[n], strict=False)) for n in through}
@@ -111,9 +111,7 @@ class _Division:
 
     def onward(self, heir: Heir) -> list[Heir]:
         """Return who has the land of an heir after the date."""
-        if heir.new is None:
-            return [heir]
-        whole, label = self.step.whole[heir.new]
+        whole, label = (None, "") if heir.new is None else self.step.whole[heir.new]
         parts = self.parts.get(heir.new, [])
         if not label and not parts:
             return [heir]
@@ -140,7 +138,7 @@ class _Division:
         return found
 
     def _shares(
-        self, heir: Heir, unit: str, whole: str | None, targets: set[str | None]
+        self, heir: Heir, unit: str | None, whole: str | None, targets: set[str | None]
     ) -> tuple[dict[str | None, float], bool]:
         """Return the share of an heir's land that goes to each target, and whether that is an estimate."""
         if len(targets) == 1:
@@ -153,7 +151,7 @@ class _Division:
             return dict.fromkeys(targets, math.nan), False
         rest = 1 - math.fsum(part.share for part in parts if part.named)
         shares = _divided([part for part in parts if not part.named], whole, rest)
-        return shares, not self.held[unit] - named <= heir.ways and not math.isnan(shares[whole])
+        return shares, not self.held[unit] - named <= heir.ways
 
 
 def _divided(parts: Iterable[_Part], whole: str | None, total: float) -> dict[str | None, float]:

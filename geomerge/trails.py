@@ -42,7 +42,8 @@ def trails(road: Sequence[Step], codes: Iterable[str]) -> Ways:
     """Return every way that land has gone: its code before the first date, and after each one.
 
     A part that nobody has placed may be anywhere in its unit, so each way through that unit goes on both as
-    the part and as the rest. A part named by a former unit takes exactly the ways through that unit.
+    the part and as the rest; a new unit may have land that units lost to nobody before. A part named by a
+    former unit takes exactly the ways through that unit.
 
     Parameters
     ----------
@@ -92,7 +93,7 @@ def _onward(ways: Sequence[Way], step: Step, new_land: Trail) -> Iterator[Way]:
             continue
         yield longer, None if now is None else step.whole[now][0]
         anywhere = [cut.new for cut, found in zip(cuts, taken, strict=True) if cut.unit == now and not found]
-        yield from ((longer, new) for new in anywhere if now is not None)
+        yield from ((longer, new) for new in anywhere)
     yield from ((new_land, cut.new) for cut, found in zip(cuts, taken, strict=True) if cut.unit is None and not found)
 
 

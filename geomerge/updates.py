@@ -11,7 +11,7 @@ import shapely
 from geomerge.coverage import objects
 from geomerge.crs import back_to_source
 from geomerge.dissolve import OURS
-from geomerge.export import difference
+from geomerge.export import difference, equal
 from geomerge.files.revision import Revision
 from geomerge.findings import Finding
 from geomerge.inputs import Loaded
@@ -21,20 +21,13 @@ from geomerge.results import Results
 def layer_revision(loaded: Loaded, results: Results, name: str) -> Revision:
     """Return the new codes and keys of a layer; rows in review and all other columns stay as they are."""
     moved = results.moved[name]
-    updated = moved.assignment.updated
-    after = pd.DataFrame(loaded.original).copy()
-    code = loaded.config.code
     # only rows that an event concerns: the code of any other row stays as it was written
-    rows = updated.index[moved.concerned.to_numpy()]
-    if len(rows):
-        codes = after[code].astype(object)
-        codes.loc[rows] = loaded.in_source_type(updated.loc[rows, "new_code"])
-        after[code] = codes
-    for column in moved.keys.columns:
-        values = after[column].astype(object)
-        values.loc[rows] = moved.keys.loc[rows, column]
-        after[column] = values
-    return difference(pd.DataFrame(loaded.original), after)
+    new_codes = moved.assignment.updated.loc[moved.concerned, "new_code"]
+    after = {loaded.config.code: loaded.in_source_type(new_codes)}
+    after |= {str(column): values[moved.concerned] for column, values in moved.keys.items()}
+    before = loaded.rows[list(after)].loc[new_codes.index]
+    changed = {column: values[~equal(values, before[column])] for column, values in after.items()}
+    return Revision({column: values for column, values in changed.items() if len(values)})
 
 
 def unit_revision(loaded: Loaded, results: Results, report: Callable[[Finding], None]) -> Revision:

@@ -95,7 +95,7 @@ def vintage(
     column
         Column with the codes; without, the one that has most codes of the history.
     code_width
-        Digits of a code, where the column holds numbers and codes have lost their zeros.
+        Digits of a code, where codes have lost their zeros.
     name
         Column with names, which can tell apart days with the same codes.
 
@@ -151,7 +151,10 @@ def _column(table: pd.DataFrame, ever: set[str], column: str | None) -> str:
         if table[column].dropna().empty:
             raise InputError(f"Column {column} is empty. Name another column.")
         return column
-    filled = {str(name): table[name].dropna() for name in table.columns}
+    names: list[Any] = table.columns.tolist()
+    if odd := [name for name in names if not isinstance(name, str) or names.count(name) > 1]:
+        raise InputError(f"Column {odd[0]!r} is called by no text, or like another one. Rename it, or name the column.")
+    filled = {name: table[name].dropna() for name in table.columns}
     hits = {name: values[values.isin(ever)] for name, values in filled.items() if len(values)}
     shares = {name: len(found) / len(filled[name]) for name, found in hits.items()}
     different = {name: found.nunique() for name, found in hits.items() if shares[name] > 0.5}
@@ -169,18 +172,17 @@ def _column(table: pd.DataFrame, ever: set[str], column: str | None) -> str:
 
 
 def _texts(values: pd.Series, history: History, code_width: int | None) -> pd.Series:
-    """Return codes as text; numbers get back their zeros, texts are left as they are."""
-    if not pd.api.types.is_numeric_dtype(values.dtype):
-        if odd := [value for value in values if not isinstance(value, str)]:
-            raise InputError(f"Column {values.name} holds {odd[0]!r} among texts. Make all of them text, with zeros.")
-        return values
+    """Return codes as text, with the zeros they lost where their width is stated."""
+    numeric = pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype)
+    if not numeric and (odd := [value for value in values if not isinstance(value, str)]):
+        raise InputError(f"Column {values.name} holds {odd[0]!r} among texts. Make all of them text, with zeros.")
     widths = {len(code) for code in history.periods["code"]}
-    if code_width is None:
+    if numeric and code_width is None:
         stated = f" (code_width: {widths.pop()})" if len(widths) == 1 else ""
         raise InputError(
             f"Column {values.name} holds numbers, so codes may have lost their zeros. State their width{stated}."
         )
-    return as_codes(values, code_width, f"Column {values.name}")
+    return values if code_width is None else as_codes(values, code_width, f"Column {values.name}")
 
 
 def _pairs(codes: pd.Series, names: pd.Series) -> set[tuple[str, str]]:

@@ -87,6 +87,9 @@ def _along_trails(pieces: Sequence[Piece], step: Step, notes: Notes) -> dict[int
             what = f"{'All' if found else 'No'} land of {cut.unit} was {cut.selector.former}, as far as the plan tells"
             remedy = "Name the unit as a whole instead." if found else "Give an edition that still has the former unit."
             notes(Finding("must", "part", what, entry.event, remedy))
+        if any(at in routed and routed[at].now != cut.new for at in found):
+            what = f"Land of {cut.unit} that was {cut.selector.former} is named for two units"
+            notes(Finding("must", "part", what, entry.event, "Name each former unit once."))
         routed = {at: _claimed(pieces[at], cut, entry.event) for at in found} | routed
     return routed
 

@@ -31,7 +31,7 @@ def test_all_ways_draw_the_same_boundaries() -> None:
     found = measured("bench_dissolve.py")
     assert len(found) >= 2
     for case, rows in found.items():
-        assert [row["equal"] for row in rows] == ["yes"] * 5, case
+        assert [row["equal"] for row in rows] == ["yes"] * 6, case
         ours = rows[0]
         assert ours["method"] == "geomerge"
         assert ours["edges matched"] == "yes", case
@@ -46,9 +46,27 @@ def test_all_exact_ways_give_parcels_the_same_unit_and_shares() -> None:
     found = measured("bench_reassign.py")
     assert found
     for case, rows in found.items():
-        *exact, points = rows
-        assert len(exact) == 5
-        for row in exact:
+        by_method = {row["method"]: row for row in rows}
+        points = [by_method.pop(name) for name in ("geopandas, sjoin of points", "shapely, one point")]
+        assert points[0]["same unit"] == points[1]["same unit"]
+        if found_by_maup := by_method.pop("maup, assign", None):
+            assert found_by_maup["same unit"].startswith("yes"), case
+        assert len(by_method) == 6
+        for method, row in by_method.items():
             for column in ("same unit", "shares within 1e-6", "same runner-up"):
-                assert row[column].startswith("yes"), (case, row["method"], column)
-        assert points["method"] == "geopandas, sjoin of points"
+                assert row[column].startswith("yes"), (case, method, column)
+
+
+@pytest.mark.slow
+def test_geomerge_and_its_peers_do_the_same_national_job() -> None:
+    found = measured("bench_national.py")
+    assert [case.partition(":")[0] for case in found] == ["reassign", "job", "dissolve"]
+    for case, rows in found.items():
+        assert rows[0]["method"] == "geomerge"
+        for row in rows:
+            assert "fails" not in row, (case, row)
+            told = {name: row.get(name, "yes") for name in ("same code", "shares within 1e-6", "same runner-up")}
+            exact = not row["method"].startswith("floor")
+            assert not exact or all(text.startswith(("yes", "not told")) for text in told.values()), (case, row)
+    job = next(rows for case, rows in found.items() if case.startswith("job"))
+    assert [job[0][name] for name in ("row order", "geometry type", "columns", "geometry")] == ["kept"] * 4

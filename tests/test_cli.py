@@ -116,36 +116,3 @@ def test_no_verb_writes_into_what_it_reads(small_job: Any, tmp_path: Path) -> No
         assert done.exit_code == 2
         assert "is both source and target" in done.stderr
     assert units.read_bytes() == before
-
-
-def test_diff_writes_a_plan_that_runs(tmp_path: Path, drawn: Any) -> None:
-    before, after = drawn("AAAABBCC", "AAAABBCC"), drawn("XXXYYYZZ", "XXXYYYZZ")
-    for name, table in (("before", before), ("after", after)):
-        table.to_file(tmp_path / f"{name}.gpkg")
-    plan, evidence = tmp_path / "plan.yaml", tmp_path / "evidence.gpkg"
-    done = call("diff", tmp_path / "before.gpkg", tmp_path / "after.gpkg", "-o", plan, "--date", "2020-01-01",
-                "--evidence", evidence)  # fmt: skip
-    assert done.exit_code == 0, done.output
-    assert "A part of A (area areas.gpkg|A to Y) moves to Y." in done.stdout
-    assert gpd.read_file(evidence)["verdict"].value_counts().to_dict() == {"whole": 2, "part": 1, "transfer": 1}
-    cut, new = tmp_path / "pieces.gpkg", tmp_path / "new.gpkg"
-    assert call("pieces", plan, tmp_path / "before.gpkg", "-o", cut).exit_code == 0
-    assert call("dissolve", cut, "-o", new).exit_code == 0
-    made = gpd.read_file(new).set_index("code").geometry
-    assert made.geom_equals(after.set_index("code").geometry.reindex(made.index)).all()
-
-
-def test_diff_of_equal_editions_has_no_plan(tmp_path: Path, drawn: Any) -> None:
-    drawn("AB").to_file(tmp_path / "a.gpkg")
-    drawn("AB").to_file(tmp_path / "b.gpkg")
-    done = call("diff", tmp_path / "a.gpkg", tmp_path / "b.gpkg", "-o", tmp_path / "plan.yaml", "--date", "2020-01-01")
-    assert done.exit_code == 0, done.output
-    assert "Nothing changed, so there is no plan." in done.stdout
-    assert not (tmp_path / "plan.yaml").exists()
-
-
-def test_diff_in_degrees_is_refused_with_the_remedy(tmp_path: Path, drawn: Any) -> None:
-    drawn("AB").to_crs(4326).to_file(tmp_path / "a.gpkg")
-    done = call("diff", tmp_path / "a.gpkg", tmp_path / "a.gpkg", "-o", tmp_path / "p.yaml", "--date", "2020-01-01")
-    assert done.exit_code == 2
-    assert "Work in a projected CRS" in done.stderr

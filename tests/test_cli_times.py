@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -42,7 +45,7 @@ def changes(tmp_path: Path) -> Path:
 def test_an_official_list_becomes_a_plan(changes: Path, tmp_path: Path) -> None:
     done = call("changes", changes, "-o", tmp_path / "plan.yaml")
     assert done.exit_code == 0, done.output
-    assert "1 events on 1 days" in done.stdout
+    assert "1 event on 1 day" in done.stdout
     assert read_plan(tmp_path / "plan.yaml").sentences() == ["0706 and 0719 merge into 0710 Sandefjord."]
 
 
@@ -169,3 +172,92 @@ def test_what_could_not_be_restated_is_written_for_review(changes: Path, tmp_pat
                 "--column", "people=count", "--review", tmp_path / "review.csv")  # fmt: skip
     assert done.exit_code == 0, done.output
     assert pd.read_csv(tmp_path / "review.csv", dtype=str)["code"].tolist() == ["0301"]
+
+
+def test_a_code_is_looked_up_without_loading_geometry() -> None:
+    command = "from geomerge.cli import main; main(['lookup', 'NO', '0720'], standalone_mode=False)"
+    heavy = "geopandas pyproj pyogrio fiona openpyxl matplotlib distributed"
+    code = f"import sys; {command}; sys.exit(' '.join(set('{heavy}'.split()) & set(sys.modules)) or 0)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("0720 Stokke")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("changes", "changes.csv", "-o", "changes.csv"),
+        ("crosswalk", "changes.csv", "--sizes", "people.csv", "--size", "people", "-o", "people.csv"),
+        ("restate", "people.csv", "crosswalk.csv", "--column", "people=count", "-o", "people.csv"),
+        ("restate", "people.csv", "crosswalk.csv", "--column", "people=count", "-o", "crosswalk.csv"),
+        ("restate", "people.csv", "crosswalk.csv", "--column", "people=count", "-o", "n.csv", "--review", "n.csv"),
+        ("restate", "people.csv", "crosswalk.csv", "--column", "people=count", "-o", "n.csv", "--review", "people.csv"),
+    ],
+)
+def test_no_input_is_overwritten(changes: Path, arguments: tuple[str, ...]) -> None:
+    folder = changes.parent
+    (folder / "people.csv").write_text("code,people\n0706,1\n0719,2\n")
+    assert call("crosswalk", changes, "-o", folder / "crosswalk.csv").exit_code == 0
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    done = call(*(folder / word if word.endswith(".csv") else word for word in arguments))
+    assert done.exit_code == 2
+    assert "is both source and target" in done.stderr
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_diff_writes_a_plan_that_runs(tmp_path: Path, drawn: Any) -> None:
+    before, after = drawn("AAAABBCC", "AAAABBCC"), drawn("XXXYYYZZ", "XXXYYYZZ")
+    for name, table in (("before", before), ("after", after)):
+        table.to_file(tmp_path / f"{name}.gpkg")
+    plan, evidence = tmp_path / "plan.yaml", tmp_path / "evidence.gpkg"
+    done = call("diff", tmp_path / "before.gpkg", tmp_path / "after.gpkg", "-o", plan, "--date", "2020-01-01",
+                "--evidence", evidence)  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "A part of A (area plan.areas.gpkg|A to Y) moves to Y." in done.stdout
+    assert gpd.read_file(evidence)["verdict"].value_counts().to_dict() == {"whole": 2, "part": 1, "transfer": 1}
+    cut, new = tmp_path / "pieces.gpkg", tmp_path / "new.gpkg"
+    assert call("pieces", plan, tmp_path / "before.gpkg", "-o", cut).exit_code == 0
+    assert call("dissolve", cut, "-o", new).exit_code == 0
+    made = gpd.read_file(new).set_index("code").geometry
+    assert made.geom_equals(after.set_index("code").geometry.reindex(made.index)).all()
+
+
+def test_diff_of_equal_editions_has_no_plan(tmp_path: Path, drawn: Any) -> None:
+    drawn("AB").to_file(tmp_path / "a.gpkg")
+    drawn("AB").to_file(tmp_path / "b.gpkg")
+    done = call("diff", tmp_path / "a.gpkg", tmp_path / "b.gpkg", "-o", tmp_path / "plan.yaml", "--date", "2020-01-01")
+    assert done.exit_code == 0, done.output
+    assert "Nothing changed, so there is no plan." in done.stdout
+    assert not (tmp_path / "plan.yaml").exists()
+
+
+def test_diff_in_degrees_is_refused_with_the_remedy(tmp_path: Path, drawn: Any) -> None:
+    drawn("AB").to_crs(4326).to_file(tmp_path / "a.gpkg")
+    done = call("diff", tmp_path / "a.gpkg", tmp_path / "a.gpkg", "-o", tmp_path / "p.yaml", "--date", "2020-01-01")
+    assert done.exit_code == 2
+    assert "Work in a projected CRS" in done.stderr
+
+
+def test_plans_of_several_editions_in_one_folder_keep_their_parts(tmp_path: Path, drawn: Any) -> None:
+    rows = ("AAAABBCC", "AAABBBCC", "AABBBBCC")
+    for number, row in enumerate(rows):
+        drawn(row, row).to_file(tmp_path / f"{number}.gpkg")
+    first = ("diff", tmp_path / "0.gpkg", tmp_path / "1.gpkg", "-o", tmp_path / "p1.yaml", "--date", "2020-01-01")
+    assert call(*first).exit_code == 0
+    areas = (tmp_path / "p1.areas.gpkg").read_bytes()
+    second = ("diff", tmp_path / "1.gpkg", tmp_path / "2.gpkg", "-o", tmp_path / "p2.yaml", "--date", "2021-01-01")
+    assert call(*second).exit_code == 0
+    assert (tmp_path / "p1.areas.gpkg").read_bytes() == areas
+    assert call(*first).exit_code == 0  # again
+    assert (tmp_path / "p1.areas.gpkg").read_bytes() == areas
+
+
+@pytest.mark.parametrize("options", [("--evidence", "1.gpkg"), ("-o", "plan.txt")])
+def test_diff_refuses_targets_before_it_begins(tmp_path: Path, drawn: Any, options: tuple[str, str]) -> None:
+    for number, row in enumerate(("AAB", "ABB")):
+        drawn(row).to_file(tmp_path / f"{number}.gpkg")
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    done = call("diff", tmp_path / "0.gpkg", tmp_path / "1.gpkg", "-o", tmp_path / "plan.yaml", "--date", "2020-01-01",
+                options[0], tmp_path / options[1])  # fmt: skip
+    assert done.exit_code == 2
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before

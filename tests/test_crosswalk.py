@@ -210,6 +210,55 @@ def test_parents_are_led_by_their_units() -> None:
     assert weighed["new_name"].dropna().tolist() == ["Rest"]
 
 
+@pytest.mark.parametrize(
+    ("sizes", "fault"),
+    [
+        ({"A": -3}, "The size of A is -3, which is no number from 0"),
+        ({"A": float("inf")}, "The size of A is inf"),
+        ({"A": "5 000"}, "The size of A is '5 000'"),
+        (pd.Series([1, 2], index=["A", "A"]), "The size of A is given 2 times"),
+    ],
+)
+def test_sizes_must_be_numbers_one_a_unit(sizes: Any, fault: str) -> None:
+    with pytest.raises(InputError, match=fault):
+        crosswalk(REFORMS, sizes=sizes, by="people", findings=[])
+
+
+def test_parents_that_nobody_tells_are_no_end_of_a_county() -> None:
+    merge = {"date": "2020-01-01", "merge": ["A", "B"], "into": "M"}
+    units = pd.DataFrame({"code": ["A", "B", "C"], "parent": ["p", "q", "q"]})
+    with pytest.raises(InputError, match="The parent of M is not known from 2020-01-01 on"):
+        crosswalk(History(Plan.model_validate({"events": [merge]}), units), parents=True)
+    same = units.assign(parent=["p", "p", "q"])  # what both came from
+    assert pairs(crosswalk(History(Plan.model_validate({"events": [merge]}), same), parents=True)) == {"pp": 1, "qq": 1}
+
+
+def test_a_share_is_an_estimate_also_beside_one_that_nobody_knows() -> None:
+    parts = [{"code": "a", "share": 0.5, "by": "area"}, {"code": "b"}, {"code": "c", "remainder": True}]
+    events = [
+        {"date": "2010-01-01", "merge": ["1", "2"], "into": "9"},
+        {"date": "2020-01-01", "split": "9", "into": parts},
+    ]
+    table = crosswalk(Plan.model_validate({"events": events}))
+    assert pairs(table) == {"1a": "~0.5", "1b": "?", "1c": "?", "2a": "~0.5", "2b": "?", "2c": "?"}
+
+
+def test_abolished_land_may_come_back() -> None:
+    abolish = {"date": "2020-01-01", "abolish": "1"}
+    by_trail = {"date": "2021-01-01", "create": "5", "former": "1"}
+    by_area = {"date": "2021-01-01", "create": "5", "area": "n"}
+    assert pairs(crosswalk(Plan.model_validate({"events": [abolish, by_trail]}))) == {"15": 1}
+    assert pairs(crosswalk(Plan.model_validate({"events": [abolish, by_area]}))) == {"15": "?", "1-": "?"}
+
+
+def test_a_crosswalk_from_a_file_can_be_turned_and_joined(tmp_path: Any) -> None:
+    table = crosswalk(REFORMS, sizes={"A": 30, "B": 10, "C": 20}, by="people")
+    table.to_csv(tmp_path / "crosswalk.csv", index=False)
+    again = pd.read_csv(tmp_path / "crosswalk.csv", dtype={"old_code": str, "new_code": str})
+    assert pairs(invert(again)) == pairs(invert(table))
+    assert pairs(compose(again, crosswalk(REFORMS, "2024-01-01", "2024-01-01"))) == pairs(table)
+
+
 def test_what_stays_within_a_parent_needs_no_share() -> None:
     units = pd.DataFrame({"code": ["A", "B", "C"], "parent": ["p", "p", "q"]})
     events = [

@@ -132,3 +132,19 @@ def test_rewriting_takes_no_more_memory_for_a_larger_file(tmp_path: Path) -> Non
     finally:
         tracemalloc.stop()
     assert peak < 1_000_000 < (tmp_path / "a.csv").stat().st_size
+
+
+@pytest.mark.parametrize("column", [
+    ["a", "b,c", 'd "e"', "f\ng", None, "", "h\ri", "blåbær"],
+    [1, 2, 3, 4, 5, 6, 7, 8],
+    [1.5, 1234567.0, None, 1e-9, 0.1 + 0.2, 3.0, float("inf"), -0.0],
+    [1, "2", None, "x,y", 5, 6, True, 8],
+    [1, 2.5, None, "x", 5, 6, 7, 8],
+    [None] * 8,
+])  # fmt: skip
+def test_a_table_is_written_as_pandas_writes_it(column: list[object], tmp_path: Path) -> None:
+    table = pd.DataFrame({"first": column, "a, b": range(8), "last": pd.Series(column, dtype=object)})
+    for count in (8, 6, 0):
+        csvfile.write_table(tmp_path / "a.csv", table[:count])
+        expected = table[:count].to_csv(index=False, lineterminator="\n", float_format="%.6g")
+        assert (tmp_path / "a.csv").read_bytes() == expected.encode()

@@ -443,3 +443,17 @@ def test_any_edition_leads_to_any_other(pair):
     assert apart(made, after).max() < 1e-9
     ledger = found.evidence.groupby("old_code").share_old.sum()
     assert ledger.to_numpy() == pytest.approx(1)
+
+
+def test_much_land_that_nobody_has_any_more_is_told(drawn):
+    found = diff(drawn("AAAAABB", "AAAAABB"), drawn("  AAABB", "  AAABB"), date="2020-01-01")
+    assert found.plan is None
+    (finding,) = [f for f in found.findings if f.check == "land of no unit"]
+    assert finding.what == "400.000 m² of A (40%) belong to no unit any more"
+    back = diff(drawn("  AAABB", "  AAABB"), drawn("AAAAABB", "AAAAABB"), date="2020-01-01")
+    assert [f.check for f in back.findings] == ["land of no unit"]
+
+
+def test_half_an_edition_is_told(drawn):
+    found = diff(drawn("AABBCCDD"), drawn("AABB"), date="2020-01-01")
+    assert "2 of 4 units have no land in the second edition" in [f.what for f in found.findings]

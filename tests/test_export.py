@@ -202,3 +202,10 @@ def test_several_parts_in_a_flatgeobuf_of_polygons_are_said(source: Path, tmp_pa
     assert [finding.what for finding in found] == [
         "The layer is declared Polygon, and new geometries are MultiPolygon; all are written as MultiPolygon"
     ]
+
+
+def test_a_table_of_geometry_alone(tmp_path):
+    table = gpd.GeoDataFrame(geometry=[shapely.box(0, 0, 1, 1)], crs=25832)
+    for name in ("a.gpkg", "a.parquet"):
+        again = layers.read(export(table, tmp_path / name, findings=[]))
+        assert again.geometry.geom_equals(table.geometry.set_axis(again.index)).all()

@@ -328,3 +328,34 @@ def test_an_input_with_a_log_stays_as_it_is(pending: bool, source: Path, tmp_pat
     geopackage.copy_file(file, tmp_path / "copy.gpkg")
     assert query(tmp_path / "copy.gpkg", "SELECT kode FROM register") == [("4444",)]
     assert {name.name: name.read_bytes() for name in file.parent.iterdir()} == before
+
+
+def test_a_file_without_a_log_is_copied_byte_for_byte(source: Path, tmp_path: Path) -> None:
+    geopackage.copy_file(source, tmp_path / "m.gpkg")
+    assert (tmp_path / "m.gpkg").read_bytes() == source.read_bytes()
+
+
+def test_each_row_is_written_once_and_only_if_it_changes(source: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(source)) as connection, connection:
+        connection.execute("DROP TRIGGER note")
+        connection.execute(
+            f"CREATE TRIGGER note AFTER UPDATE ON {geopackage.quoted(NASTY)} "
+            "BEGIN INSERT INTO log VALUES (old.fid, old.kode); END"
+        )
+    revision = Revision(
+        {"n": pd.Series([7, 8], index=[40, 1]), "kode": pd.Series(["9", None], index=[3, 1], dtype=object)}
+    )
+    send(source, tmp_path / "out" / "m.gpkg", revision)
+    file = tmp_path / "out" / "m.gpkg"
+    assert sorted(query(file, "SELECT fid FROM log")) == [(1,), (3,), (40,)]
+    table = geopackage.quoted(NASTY)
+    expected = [(1, None, 8), (3, "9", 3), (40, "0704", 7)]
+    assert query(file, f"SELECT fid, kode, n FROM {table} ORDER BY fid") == expected
+    assert query(file, "PRAGMA journal_mode") == [("delete",)]
+    assert query(file, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_row_that_is_not_there_is_named(source: Path, tmp_path: Path) -> None:
+    rows = pd.Series([str(row) for row in range(1, 100)], index=range(1, 100))
+    with pytest.raises(LayerError, match=r"has no row 2\. Keep the index"):
+        send(source, tmp_path / "out" / "m.gpkg", Revision({"kode": rows}))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from geomerge.errors import LayerError
-from geomerge.files.guards import on_disk, require_file, staged, unwritable
+from geomerge.files.guards import copy_bytes, on_disk, require_file, staged, unwritable
 
 
 def test_a_target_appears_when_it_is_complete(tmp_path: Path) -> None:
@@ -85,3 +86,26 @@ def test_a_shapefile_is_replaced_with_its_own_files_only(tmp_path: Path) -> None
     with staged(tmp_path / "a.shp") as stage:
         stage.write_text("new")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.gpkg", "a.old.prj", "a.shp", "a.zip"]
+
+
+@pytest.mark.parametrize("reason", [errno.EXDEV, errno.EOPNOTSUPP])
+def test_a_file_is_copied_where_the_system_cannot_share_it(
+    reason: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(reason, "no")
+
+    monkeypatch.setattr(os, "copy_file_range", refuse, raising=False)
+    (tmp_path / "a").write_bytes(b"abc" * 1000)
+    copy_bytes(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").read_bytes() == b"abc" * 1000
+
+
+def test_a_full_disk_is_no_reason_to_copy_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "copy_file_range", refuse, raising=False)
+    (tmp_path / "a").write_bytes(b"abc")
+    with pytest.raises(OSError, match="full"):
+        copy_bytes(tmp_path / "a", tmp_path / "b")

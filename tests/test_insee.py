@@ -119,6 +119,22 @@ def test_a_part_that_becomes_a_commune_without_a_row_of_the_whole_is_created(tmp
     assert [event.label() for event in plan.events] == ["create 55138"]
 
 
+def test_a_part_comes_back_from_the_commune_that_took_it_in(tmp_path: Path) -> None:
+    rows = [
+        "32 2016-01-01 COM 49001 A COM 49002 B",
+        "32 2016-01-01 COM 49002 B COM 49002 B",
+        "21 2020-01-01 COMD 49001 A COM 49001 A",
+    ]
+    plan, _ = read(tmp_path, listed(*rows))
+    assert [event.label() for event in plan.events] == ["merge 49001 49002 > 49002", "split 49002 > 49001 49002"]
+
+
+def test_movements_of_parts_make_no_commune(tmp_path: Path) -> None:
+    rows = ["32 2016-01-01 COM 49001 A COM 49002 B", "35 2020-01-01 COMD 49001 A COM 49002 B"]
+    plan, _ = read(tmp_path, listed(*rows))
+    assert [str(date) for date in plan.dates] == ["2016-01-01"]
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_every_mode_is_read(tmp_path: Path, mode: str) -> None:
     plan, _ = read(tmp_path, listed(f"{mode} 2001-01-01 COM 01001 A COM 01002 B"))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import LineString, MultiPoint, MultiPolygon, Point, Polygon, box
 
-from geomerge.locate import CHUNK, border_chunks, locate
+from geomerge.locate import locate
 
 # Two squares side by side, and land of nobody around them.
 LEFT, RIGHT = box(0, 0, 4, 4), box(4, 0, 8, 4)
@@ -117,23 +117,6 @@ def test_long_borders_give_the_same_shares_as_a_plain_intersection(corners: int)
     got = np.zeros_like(expected)
     got[found.feature, found.polygon] = found.share
     np.testing.assert_allclose(got, expected, atol=1e-9)
-
-
-@pytest.mark.parametrize("corners", [4, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 3 * CHUNK + 1])
-def test_chunks_of_borders_are_short_and_lose_no_edge(corners: int) -> None:
-    angles = np.linspace(0, 2 * np.pi, corners, endpoint=False)
-    ring = Polygon(np.column_stack([np.cos(angles), np.sin(angles)]))
-    holed = box(-5, -5, 5, 5).difference(ring)
-    polygons = np.array([ring, holed, None, Polygon()], dtype=object)
-    chunks = border_chunks(polygons)
-    assert (shapely.get_num_coordinates(chunks) <= CHUNK + 1).all()
-    assert shapely.length(chunks).sum() == pytest.approx(shapely.length(shapely.boundary(polygons[:2])).sum())
-    assert shapely.union_all(chunks).equals(shapely.union_all(shapely.boundary(polygons[:2])))
-
-
-def test_chunks_of_nothing() -> None:
-    assert len(border_chunks(np.empty(0, dtype=object))) == 0
-    assert len(border_chunks(np.array([None, Polygon()], dtype=object))) == 0
 
 
 boxes = st.tuples(*[st.integers(-2, 18)] * 2, *[st.integers(1, 9)] * 2).map(

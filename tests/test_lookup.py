@@ -74,6 +74,12 @@ def test_without_a_day_a_unit_is_followed_to_its_end_and_traced_to_its_beginning
     assert [lines[1] for lines in said("0706")] == ["On 2024-01-01 it is"]
 
 
+def test_a_unit_that_was_always_there_has_an_answer_without_a_day() -> None:
+    assert [lines[:2] for lines in said("07", parents=True)] == [  # type: ignore[arg-type]
+        ["07 Vestfold, valid since 2010-01-01", "On 2024-01-01 it is valid itself."]
+    ]
+
+
 def test_a_unit_that_is_there() -> None:
     assert said("0704", "2018-01-01")[0][1] == "On 2018-01-01 it is valid itself."
     # between two days it may have received land all the same

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from geomerge.findings import Finding
-from geomerge.manifest import listed, manifest, sha256, versions, write_manifest
+from geomerge.manifest import Hashes, listed, manifest, sha256, versions, write_manifest
 
 
 def test_hash_of_a_file(tmp_path: Path) -> None:
@@ -47,3 +48,13 @@ def test_written_as_readable_json(tmp_path: Path) -> None:
     text = (tmp_path / "manifest.json").read_text(encoding="utf-8")
     assert '"title": "Ås"' in text
     assert json.loads(text)["findings"][0]["what"] == "1 row"
+
+
+def test_a_file_is_hashed_once(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    with ThreadPoolExecutor(1) as pool:
+        hashes = Hashes(pool)
+        hashes.start([tmp_path / "a"])
+        first = hashes.of(tmp_path / "a")
+        (tmp_path / "a").unlink()
+        assert hashes.of(tmp_path / "a") == first == hashlib.sha256(b"abc").hexdigest()

@@ -12,7 +12,7 @@ import openpyxl
 import pytest
 import shapely
 
-from geomerge.errors import InputError, PlanFormatError
+from geomerge.errors import InputError, LayerError, PlanFormatError
 from geomerge.plan import Plan
 from geomerge.planfile import read_plan, write_plan
 from geomerge.plantable import COLUMNS
@@ -346,3 +346,32 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     plan = Plan.model_validate({"date": "2017-01-01", "events": [{"abolish": "1"}]})
     with pytest.raises(InputError, match="cannot be written"):
         write_plan(plan, tmp_path / "file" / "plan.yaml")
+
+
+def test_files_that_hold_something_else_are_not_replaced_unless_asked(folder: Path) -> None:
+    plan = read_plan(folder / "plan.yaml")
+    write_plan(plan, folder / "again.yaml")  # the same tables: nothing to write
+    before = {name: (folder / f"{name}.geojson").read_bytes() for name in ("area", "line", "old", "new")}
+    with pytest.raises(LayerError, match=r"area.geojson is there and does not hold what the plan means"):
+        write_plan(plan.to_crs("EPSG:25833"), folder / "moved.yaml", findings=[])
+    assert not (folder / "moved.yaml").exists()
+    assert {name: (folder / f"{name}.geojson").read_bytes() for name in before} == before
+    write_plan(plan.to_crs("EPSG:25833"), folder / "moved.yaml", overwrite=True, findings=[])
+    assert (folder / "moved.yaml").exists()
+
+
+def test_a_plan_and_its_parts_appear_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    square = gpd.GeoDataFrame(geometry=[shapely.box(0, 0, 1, 1)], crs=25832)
+    event = {"transfer": "1", "to": "2", "area": "areas.gpkg|part"}
+    plan = Plan.model_validate({"date": "2020-01-01", "events": [event], "sources": {"areas.gpkg|part": square}})
+    write_plan(plan, tmp_path / "plan.yaml")
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_text", interrupted)
+    moved = plan.model_copy(update={"sources": {"areas.gpkg|part": gpd.GeoDataFrame(geometry=square.translate(5))}})
+    with pytest.raises(KeyboardInterrupt):
+        write_plan(moved, tmp_path / "plan.yaml", overwrite=True)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before

@@ -104,6 +104,42 @@ def test_a_commune_cut_in_two(parcels: gpd.GeoDataFrame, communes: gpd.GeoDataFr
     assert (found.review["reason"] == "code disagrees with the place").sum() == 6
 
 
+# new code, method, runner-up, reason: rows, and the sums of their shares, second shares and distances to the border,
+# as they came out when every parcel at a border was intersected with all of each commune
+ASSIGNED = [
+    ("91216", "contains", "", "", 2524, 2524.0, 0.0, 1351556.228544),
+    ("91216", "share", "91667", "", 17, 16.485848, 0.514152, 0.0),
+    ("91216", "share", "91667", "straddles the new border", 31, 21.449876, 9.550124, 0.0),
+    ("91345", "contains", "", "code disagrees with the place", 1, 1.0, 0.0, 1028.789157),
+    ("91345", "share", "91667", "code disagrees with the place", 1, 0.560493, 0.439507, 61.704019),
+    ("91589", "contains", "", "code disagrees with the place", 2, 2.0, 0.0, 2818.441942),
+    ("91667", "contains", "", "", 1617, 1617.0, 0.0, 550001.403828),
+    ("91667", "share", "91216", "", 15, 14.529522, 0.470478, 0.0),
+    ("91667", "share", "91216", "code disagrees with the place", 2, 1.843854, 0.156146, 1414.353472),
+    ("91667", "share", "91216", "straddles the new border", 31, 22.335342, 8.664658, 0.0),
+]
+
+
+@pytest.mark.parametrize("verify", ["affected", "all"])
+def test_a_commune_cut_in_two_parcel_by_parcel(
+    parcels: gpd.GeoDataFrame, communes: gpd.GeoDataFrame, verify: Any
+) -> None:
+    x0, y0, x1, y1 = communes.loc[communes["code"] == HERE].total_bounds
+    middle = (x0 + x1) / 2
+    line = gpd.GeoDataFrame(geometry=[shapely.LineString([(middle, y0 - 1), (middle, y1 + 1)])], crs=2154)
+    event = {"transfer": HERE, "to": NEIGHBOUR, "line": "middle.gpkg", "side": "left"}
+    plan = Plan.model_validate({"date": "2030-01-01", "events": [event], "sources": {"middle.gpkg": line}})
+    found = require_complete(
+        reassign(parcels, pieces(communes, plan, findings=[]), verify=verify, findings=[]), parcels
+    )
+    keys = ["new_code", "method", "runner_up", "reason"]
+    grouped = pd.DataFrame(found).fillna({"runner_up": "", "runner_up_share": 0.0}).groupby(keys)
+    told = grouped[["share", "runner_up_share", "border_distance"]].sum()
+    told.insert(0, "rows", grouped.size())
+    expected = pd.DataFrame(ASSIGNED, columns=[*keys, *told.columns]).set_index(keys)
+    pd.testing.assert_frame_equal(told, expected, rtol=0, atol=2e-6)
+
+
 def test_the_order_of_parcels_and_pieces_never_matters(parcels: gpd.GeoDataFrame, unchanged: gpd.GeoDataFrame) -> None:
     rng = np.random.default_rng(1)
     one = reassign(parcels, unchanged, verify="all", findings=[])

@@ -470,3 +470,20 @@ def test_rules_for_keys_lead_to_numbers_that_keys_have(rule: dict[str, Any], mad
     )
     keys = [{"from": "1", "to": "9"} | rule]
     assert found({"merge": "1 2", "into": "9"}, codes="1 2", keys=keys) == ([sentence] if made else [])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "fault"),
+    [
+        ([(0.7, "area"), (0.6, "area")], "The parts of 1 on 2020-01-01 hold 1.3 of it, which leaves nothing"),
+        ([(0.2, "area"), (0.3, "people")], "The parts of 1 on 2020-01-01 are counted by area and people"),
+        ([(0.2, "area"), (0.3, "area")], None),
+    ],
+)
+def test_shares_of_parts_leave_something_and_count_the_same(sizes: list[tuple[float, str]], fault: str | None) -> None:
+    events = [
+        {"transfer": "1", "to": to, "area": "a", "share": share, "by": by}
+        for to, (share, by) in zip("23", sizes, strict=True)
+    ]
+    found = [f.what for f in check_plan(Plan.model_validate({"date": "2020-01-01", "events": events}), "123")]
+    assert found == ([fault] if fault else [])

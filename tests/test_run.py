@@ -31,6 +31,7 @@ OUTPUT = [
     "project.qgz",
     "report.html",
     "review.gpkg",
+    "timings.json",
 ]
 
 
@@ -46,7 +47,8 @@ def folder(done: Run) -> Path:
 
 
 def hashes(path: Path) -> dict[str, str]:
-    files = sorted(file for file in path.rglob("*") if file.is_file())
+    """Return the hashes of all results; what the steps took is none."""
+    files = sorted(file for file in path.rglob("*") if file.is_file() and file != path / "timings.json")
     return {file.relative_to(path).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
@@ -156,6 +158,17 @@ def test_manifest_holds_the_hashes(done: Run, sample: Path) -> None:
 def test_the_same_input_gives_the_same_bytes(done: Run, sample: Path, tmp_path: Path) -> None:
     again = run(sample / "job.yaml", output=tmp_path / "again")
     assert hashes(folder(again)) == hashes(folder(done))
+
+
+def test_the_time_of_each_step_stands_apart_from_the_manifest(done: Run) -> None:
+    timings = json.loads((folder(done) / "timings.json").read_text())
+    steps = [entry["step"] for entry in timings["steps"]]
+    assert steps == [cost.step for cost in done.costs]
+    assert {"read parcels", "cut", "dissolve", "reassign parcels", "rekey parcels", "write layers"} <= set(steps)
+    assert all(entry["seconds"] >= 0 and entry["peak_mb"] > 10 for entry in timings["steps"])
+    manifest = json.loads((folder(done) / "manifest.json").read_text())
+    assert manifest["timings"] == "timings.json"
+    assert "timings.json" not in {entry["path"] for entry in manifest["outputs"]}
 
 
 def test_boundaries_hold_styles(done: Run) -> None:

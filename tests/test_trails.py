@@ -48,6 +48,7 @@ MERGE = {"merge": ["A", "B"], "into": "M"}
         # new land, and land that comes back
         ([{"renumber": "A", "to": "X"}, {"create": "N", "area": "n"}], {"AXX", "BBB", "CCC", "--N"}),
         ([{"abolish": "A"}, {"create": "N", "former": "A"}], {"A-N", "BBB", "CCC"}),
+        ([{"abolish": "A"}, {"create": "N", "area": "n"}], {"A-N", "A--", "BBB", "CCC", "--N"}),
         # a better drawing moves no land
         ([{"correct": ["A"], "to": "B", "area": "n"}], {"AA", "BB", "CC"}),
     ],

@@ -76,9 +76,10 @@ def test_a_column_of_years_is_not_taken_for_codes() -> None:
     assert vintage(table, HISTORY).column == "kommune"
 
 
-def test_numbers_get_back_their_zeros_and_texts_stay_as_they_are() -> None:
+def test_codes_get_back_their_zeros_where_their_width_is_stated() -> None:
     assert judged(101, 102, 103, column="code", code_width=4).is_certain
-    assert judged("101", "0102", column="code", code_width=4).never["code"].tolist() == ["101"]
+    assert judged("101", "0102", column="code", code_width=4).never.empty
+    assert judged("101", "0102", column="code").never["code"].tolist() == ["101"]
 
 
 @pytest.mark.parametrize(
@@ -93,6 +94,8 @@ def test_numbers_get_back_their_zeros_and_texts_stay_as_they_are() -> None:
         ({"code": ["0101", 102]}, {"column": "code"}, "Column code holds 102 among texts"),
         ({"code": ["x", "y", "0101"]}, {}, r"No column holds codes of the history \(shares: code 33%\)"),
         ({}, {}, r"\(shares: no column\)"),
+        ({0: ["0101"]}, {}, "Column 0 is called by no text"),
+        ({"code": [True, False]}, {"column": "code"}, "Column code holds True among texts"),
     ],
 )
 def test_faults(table: dict[str, Any], options: dict[str, str], fault: str) -> None:

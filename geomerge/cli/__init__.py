@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from geomerge.cli import jobs, tables, times
+from geomerge.cli import cluster, jobs, tables, times
 
 EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
 
@@ -54,12 +54,13 @@ for command in (
     tables.dissolve,
     tables.reassign,
     tables.export,
-    tables.diff,
+    times.diff,
     times.changes,
     times.crosswalk,
     times.lookup,
     times.vintage,
     times.restate,
+    cluster.cluster,
     jobs.schema,
 ):
     main.add_command(command)

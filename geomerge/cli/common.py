@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +36,13 @@ code_column = click.option("--code", default="code", show_default=True, help="Co
 as_json = click.option("--json", "as_json", is_flag=True, help="Print for machines.")
 
 
-def require_other(target: Path, *sources: str | None) -> None:
-    """Refuse to write into a file that is read."""
+def require_other(target: Path, *sources: str | Path | None) -> None:
+    """Refuse to write into a file that is read, or that is written as well."""
     from geomerge.errors import LayerError
     from geomerge.layers import split_name
 
     for source in filter(None, sources):
-        if Path(split_name(source)[0]).resolve() == target.resolve():
+        if Path(split_name(str(source))[0]).resolve() == target.resolve():
             raise LayerError(f"{target} is both source and target. Name another file (-o).")
 
 
@@ -83,6 +83,11 @@ def print_findings(findings: Any, as_json: bool, *, err: bool = False) -> None:
         click.echo(f"{finding.severity:<7} {finding.check}: {finding}", err=err)
     if not findings and not err:
         click.echo("No finding: the job can be run.")
+
+
+def counted(things: Sized, name: str) -> str:
+    """Return how many there are, in words."""
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
 
 
 def print_json(content: Any) -> None:

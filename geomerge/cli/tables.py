@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -86,71 +85,6 @@ def reassign(features: str, cut: str, target: Path, code: str, min_share: float,
     )
     write_layer(found.updated, target, "updated", findings)
     write_layer(found.review, target, "review", [])
-
-
-@click.command()
-@click.argument("before")
-@click.argument("after")
-@output
-@click.option("--date", required=True, help="First day of the order in AFTER, such as 2020-01-01.")
-@code_column
-@click.option("--name", help="Column with the name, if names are to be compared.")
-@click.option("--crs", help="Projected CRS to work in, where the editions are not in one.")
-@click.option("--official", help="Official list of the changes, or a plan made of one, to compare with.")
-@click.option("--redraw", is_flag=True, help="Also draw what is merely drawn otherwise as AFTER does.")
-@click.option("--evidence", type=click.Path(path_type=Path), help="File for the evidence, one row each pair of units.")
-@verbosity
-def diff(
-    before: str,
-    after: str,
-    target: Path,
-    date: str,
-    code: str,
-    name: str | None,
-    crs: str | None,
-    official: str | None,
-    redraw: bool,
-    evidence: Path | None,
-) -> None:
-    """Find the plan that leads from the edition BEFORE to the edition AFTER (each a file, or file|layer)."""
-    from geomerge import diff as compare
-    from geomerge import write_plan
-
-    require_other(target, before, after)
-    findings: list[Any] = []
-    editions = [read_spatial(edition) for edition in (before, after)]
-    found = compare(
-        *(edition.to_crs(crs) if crs else edition for edition in editions),
-        code=code,
-        name=name,
-        date=date,
-        official=_official(official, date, editions[0], code) if official else None,
-        redraw=redraw,
-        findings=findings,
-    )
-    counts = found.evidence["verdict"].value_counts().sort_index()
-    click.echo("pairs of units: " + ", ".join(f"{verdict} {count}" for verdict, count in counts.items()))
-    if evidence is not None:
-        write_layer(found.evidence, evidence, "evidence", [])
-    if found.plan is None:
-        click.echo("Nothing changed, so there is no plan.")
-    else:
-        write_plan(found.plan, target, findings=[])
-        for line in found.plan.sentences():
-            click.echo(line)
-        click.echo(f"{len(found.plan.events)} events: {target}")
-    print_findings(findings, False, err=True)
-
-
-def _official(source: str, date: str, before: Any, code: str) -> Any:
-    """Return an official list as a plan: a plan as it is, any other list from the day before the date."""
-    from geomerge import read_changes, read_plan
-    from geomerge.history import as_date
-
-    if source.endswith((".yaml", ".yml")):
-        return read_plan(source)
-    day_before = as_date(date) - dt.timedelta(days=1)
-    return read_changes(source, since=day_before, until=date, units=list(before[code]), findings=[])
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ import click
 from geomerge.cli.common import (
     as_json,
     code_column,
+    counted,
     output,
     print_findings,
     print_json,
     read_spatial,
+    require_other,
     verbosity,
+    write_layer,
     write_table,
 )
 
@@ -39,11 +43,12 @@ def changes(source: str, target: Path, units: str | None, code: str, **options: 
     """Read the official list of changes SOURCE (a file, or an address) as a plan."""
     from geomerge import layers, read_changes, write_plan
 
+    require_other(target, source, units)
     findings: list[Any] = []
     alive = None if units is None else list(layers.read(*layers.split_name(units), columns=[code])[code].dropna())
     plan = read_changes(source, units=alive, findings=findings, **options)
     write_plan(plan, target)
-    click.echo(f"{len(plan.events)} events on {len(plan.dates)} days: {target}")
+    click.echo(f"{counted(plan.events, 'event')} on {counted(plan.dates, 'day')}: {target}")
     print_findings(findings, False, err=True)
 
 
@@ -80,6 +85,7 @@ def crosswalk(
 
     if (sizes is None) != (by is None):
         raise InputError("--sizes and --size go together: the table, and its column with the size.")
+    require_other(target, source, sizes, points)
     findings: list[Any] = []
     table = lead(
         _history_or_pieces(source),
@@ -195,6 +201,9 @@ def restate(
 
     if wrong := [column for column in columns if "=" not in column]:
         raise InputError(f"--column {wrong[0]} names no measure. Write it as {wrong[0]}=count.")
+    require_other(target, statistics, crosswalk, review)
+    if review is not None:
+        require_other(review, statistics, crosswalk)
     measures = dict(column.split("=", 1) for column in columns)
     weights = {measure.partition(":")[2] for measure in measures.values()} - {"", "whole"}
     counted = [name for name, measure in measures.items() if measure.startswith(("count", "rate", "mean"))]
@@ -229,6 +238,75 @@ def _with_numbers(table: Any, columns: set[str], decimal: str) -> Any:
     return table
 
 
+@click.command()
+@click.argument("before")
+@click.argument("after")
+@output
+@click.option("--date", required=True, help="First day of the order in AFTER, such as 2020-01-01.")
+@code_column
+@click.option("--name", help="Column with the name, if names are to be compared.")
+@click.option("--crs", help="Projected CRS to work in, where the editions are not in one.")
+@click.option("--official", help="Official list of the changes, or a plan made of one, to compare with.")
+@click.option("--redraw", is_flag=True, help="Also draw what is merely drawn otherwise as AFTER does.")
+@click.option("--evidence", type=click.Path(path_type=Path), help="File for the evidence, one row each pair of units.")
+@verbosity
+def diff(
+    before: str,
+    after: str,
+    target: Path,
+    date: str,
+    code: str,
+    name: str | None,
+    crs: str | None,
+    official: str | None,
+    redraw: bool,
+    evidence: Path | None,
+) -> None:
+    """Find the plan that leads from the edition BEFORE to the edition AFTER (each a file, or file|layer)."""
+    from geomerge import diff as compare
+    from geomerge import write_plan
+    from geomerge.planfile import require_plan_file
+
+    require_plan_file(target)
+    areas, edition = (target.with_name(f"{target.stem}.{what}.gpkg") for what in ("areas", "edition"))
+    for path in filter(None, (target, areas, edition, evidence)):
+        require_other(path, before, after, official, *({target, areas, edition} - {path}))
+    findings: list[Any] = []
+    editions = [read_spatial(source) for source in (before, after)]
+    found = compare(
+        *(table.to_crs(crs) if crs else table for table in editions),
+        code=code,
+        name=name,
+        date=date,
+        official=_official(official, date, editions[0], code) if official else None,
+        redraw=redraw,
+        areas=areas.name,
+        edition=edition.name,
+        findings=findings,
+    )
+    counts = found.evidence["verdict"].value_counts().sort_index()
+    click.echo("pairs of units: " + ", ".join(f"{verdict} {count}" for verdict, count in counts.items()))
+    if found.plan is None:
+        click.echo("Nothing changed, so there is no plan.")
+    else:
+        write_plan(found.plan, target, overwrite=True, findings=[])
+        click.echo("\n".join([*found.plan.sentences(), f"{counted(found.plan.events, 'event')}: {target}"]))
+    if evidence is not None:
+        write_layer(found.evidence, evidence, "evidence", [])
+    print_findings(findings, False, err=True)
+
+
+def _official(source: str, date: str, before: Any, code: str) -> Any:
+    """Return an official list as a plan: a plan as it is, any other list from the day before the date."""
+    from geomerge import read_changes, read_plan
+    from geomerge.history import as_date
+
+    if source.endswith((".yaml", ".yml")):
+        return read_plan(source)
+    day_before = as_date(date) - dt.timedelta(days=1)
+    return read_changes(source, since=day_before, until=date, units=list(before[code]), findings=[])
+
+
 def _records(found: Any) -> dict[str, Any]:
     tables = {"ranges": found.ranges, "never": found.never, "stray": found.stray}
     return {key: table.astype(object).where(table.notna(), None).to_dict("records") for key, table in tables.items()}
@@ -239,8 +317,7 @@ def _history_or_pieces(source: str) -> Any:
     from geomerge import layers
 
     path = Path(layers.split_name(source)[0])
-    tables = (".yaml", ".yml", ".csv", ".xlsx", ".json")
-    if path.is_file() and path.suffix.lower() not in tables:
+    if path.is_file() and path.suffix.lower() not in (".yaml", ".yml", ".csv", ".xlsx", ".json"):
         return read_spatial(source)
     return _history(source)
 
@@ -264,4 +341,4 @@ def _sizes(path: Path, code: str, by: str | None) -> Any:
             f"{path} has no column {' and no '.join(str(column) for column in missing)}. It has "
             f"{', '.join(map(str, table.columns))}. Name the columns with --code and --size."
         )
-    return table.set_index(code)[by].astype(float)
+    return table.set_index(code)[by]

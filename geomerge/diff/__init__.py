@@ -17,16 +17,15 @@ from geomerge.coverage import Indices
 from geomerge.crs import from_metres, length_unit
 from geomerge.diff.deduce import Codes, Fates, Parts, corrections, events, fates
 from geomerge.diff.editions import Edition, read_editions
-from geomerge.diff.evidence import evidence_table, moved_land, unclear
+from geomerge.diff.evidence import evidence_table, lost, moved_land, unclear
 from geomerge.diff.official import Listed, check_list, listed
 from geomerge.diff.overlay import OUTSIDE, Overlay, overlay
 from geomerge.diff.redrawn import MAIN, REAL, Pairs, Thresholds, judge, pairs_of
 from geomerge.errors import InputError
 from geomerge.findings import Finding, Notes
+from geomerge.history import as_date
 from geomerge.plan import Plan
 from geomerge.rules import check_plan
-
-AREAS, EDITION = "areas.gpkg", "edition.gpkg|units"  # names the plan has for its sources
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,8 @@ def diff(
     detail: float | None = None,
     chance: float = 0.05,
     redraw: bool = False,
+    areas: str = "areas.gpkg",
+    edition: str = "edition.gpkg",
     findings: list[Finding] | None = None,
 ) -> Difference:
     """Find what changed between two editions, and tell it from lines that were merely drawn anew.
@@ -103,6 +104,8 @@ def diff(
     redraw
         Whether the plan also corrects what is merely drawn otherwise. Land that a divided unit loses to
         nobody is always corrected: else it would stay with the rest of the unit, wherever it lies.
+    areas, edition
+        What the plan calls the files with the parts that move, and with the second edition where it needs it.
     findings
         List that also gets the findings.
 
@@ -135,13 +138,13 @@ def diff(
     >>> found.evidence.query("verdict == 'transfer'")[["old_code", "new_code", "area"]].values.tolist()
     [['b', 'd', 50000.0]]
     """
-    day = _day(date)
+    day = as_date(date)
     notes = Notes(length_unit(getattr(before, "crs", None)))
     old, new = read_editions(before, after, code=code, name=name, notes=notes)
     limits = _thresholds(old, noise, spread, balance, detail, chance)
     land = overlay(old.shapes, new.shapes)
-    for edition, owner, what in ((old, land.old, "before"), (new, land.new, "after")):
-        _note_overlaps(edition, owner, land, what, notes)
+    for side, owner, what in ((old, land.old, "before"), (new, land.new, "after")):
+        _note_overlaps(side, owner, land, what, notes)
     said = listed(official, old.codes) if official is not None else None
     patches = judge(land, old.shapes, new.shapes, limits, listed=_positions(said, old, new))
     codes = Codes(old.codes, new.codes, old.names, new.names)
@@ -149,16 +152,16 @@ def diff(
     moved = real.groupby(["old", "new"])[["area"]].sum().reset_index()
     found = fates(dict(zip(pairs_of(moved), moved["area"], strict=True)), codes)
     evidence = evidence_table(land, patches, found, old, new, notes)
-    listed_events, sources = _parts_and_events(land, patches, found, codes, day, notes, new.table.crs)
+    listed_events, sources = _parts_and_events(land, patches, found, codes, day, notes, new.table.crs, areas)
     again = _redrawn(patches, from_metres(0.001, before.crs))
     if not redraw:  # what a divided unit loses to nobody would stay with its rest, wherever it lies
         again = {(unit, to) for unit, to in again if to == OUTSIDE and unit in found.divided}
     if again:
         columns = [code, *([name] if name is not None else []), new.table.geometry.name]
-        sources |= {EDITION: new.table[columns].copy()}
-        listed_events += corrections(again, found, codes, EDITION, day)
+        sources |= {f"{edition}|units": new.table[columns].copy()}
+        listed_events += corrections(again, found, codes, f"{edition}|units", day)
     plan = _plan(listed_events, sources, day)
-    for finding in [*(check_plan(plan, old.codes) if plan else ()), *unclear(evidence, notes)]:
+    for finding in [*(check_plan(plan, old.codes) if plan else ()), *unclear(evidence, notes), *lost(evidence, notes)]:
         notes(finding)
     if said is not None:
         shapes = gpd.GeoSeries(old.shapes, index=list(old.codes), crs=before.crs)
@@ -167,13 +170,6 @@ def diff(
     if findings is not None:
         findings.extend(notes.found)
     return Difference(plan, evidence, tuple(notes.found), replace(limits, detail=patches.attrs["detail"]))
-
-
-def _day(date: dt.date | str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(str(date))
-    except ValueError:
-        raise InputError(f"{date!r} is no date. Write it as 2020-01-31.") from None
 
 
 def _thresholds(
@@ -214,7 +210,7 @@ def _by_code(edition: Edition) -> dict[str, str]:
 
 
 def _parts_and_events(
-    land: Overlay, patches: pd.DataFrame, found: Fates, codes: Codes, day: dt.date, notes: Notes, crs: CRS
+    land: Overlay, patches: pd.DataFrame, found: Fates, codes: Codes, day: dt.date, notes: Notes, crs: CRS, file: str
 ) -> tuple[list[dict[str, Any]], dict[str, gpd.GeoDataFrame]]:
     """Return the events, and the table of each part that goes its own way, by the name the events have for it."""
     pairs = sorted([*found.parts, *found.moved, *((OUTSIDE, unit) for unit in found.created)])
@@ -225,7 +221,7 @@ def _parts_and_events(
     names, told = {}, {}
     for pair, shape, area in zip(pairs, shapes, shapely.area(shapes).tolist(), strict=True):
         old, new = (None if pair[0] == OUTSIDE else codes.old[pair[0]]), codes.new[pair[1]]
-        names[pair] = f"{AREAS}|{_layer(old, new)}"
+        names[pair] = f"{file}|{_layer(old, new)}"
         row = {"old_code": [old], "new_code": [new], "area": [area]}
         sources[names[pair]] = gpd.GeoDataFrame(row, geometry=[shape], crs=crs)
         if old is not None:

@@ -18,6 +18,7 @@ from geomerge.diff.overlay import OUTSIDE, Overlay
 from geomerge.diff.redrawn import MAIN, REAL, REDRAWN, UNCLEAR, pairs_of
 from geomerge.findings import Finding, Notes
 
+LARGE = 0.05  # share that is too much to pass without a word
 FIGURES = ("width", "limit", "kept", "gone", "come", "old_corners", "new_corners", "opposite")
 COLUMNS = (
     *("old_code", "new_code", "verdict", "rule", "area", "moved", "share_old", "share_new"),
@@ -183,3 +184,22 @@ def unclear(evidence: gpd.GeoDataFrame, notes: Notes) -> Iterator[Finding]:
         what = f"{notes.area(row.area)} of {row.old_code} may go to {row.new_code}, beside a border that moved"
         remedy = "Look at the place; add a transfer if it was decided. The plan leaves it where it was."
         yield Finding("should", UNCLEAR, what, f"{row.old_code} > {row.new_code}", remedy, row.geometry)
+
+
+def lost(evidence: gpd.GeoDataFrame, notes: Notes) -> Iterator[Finding]:
+    """Find land of no unit that is too much for a coast drawn anew, and editions that seem to be incomplete."""
+    drawn = evidence[evidence["verdict"] == "redrawn"]
+    for own, other, share, does in (
+        ("old_code", "new_code", "share_old", "belong to no unit any more"),
+        ("new_code", "old_code", "share_new", "belonged to no unit before"),
+    ):
+        for row in drawn[drawn[other].isna() & (drawn[share] > LARGE)].itertuples():
+            what = f"{notes.area(row.area)} of {getattr(row, own)} ({getattr(row, share):.0%}) {does}"
+            remedy = "See whether that is a coast drawn anew. The plan leaves the land as it was."
+            yield Finding(
+                "should", "land of no unit", what, getattr(row, own), remedy, row.geometry.representative_point()
+            )
+    gone, units = evidence.loc[evidence["verdict"] == "abolished", "old_code"].nunique(), evidence["old_code"].nunique()
+    if gone > LARGE * units:
+        what = f"{gone} of {units} units have no land in the second edition"
+        yield Finding("should", "missing units", what, "after", "See whether the second edition is complete.")

@@ -107,7 +107,8 @@ def from_frame(table: pd.DataFrame, name: str, *, multi: bool = False) -> Conten
     shapes = table.geometry.to_numpy()
     shapes, kind = promoted(shapes) if multi else (shapes, type_of(shapes))
     field = pa.field(geometry, pa.binary(), metadata={b"ARROW:extension:name": b"geoarrow.wkb"})
-    out = out.append_column(field, pa.chunked_array([list(wkb(shapes))], type=pa.binary()))
+    fields, blobs = [*out.schema, field], pa.chunked_array([list(wkb(shapes))], type=pa.binary())
+    out = pa.table([*out.columns, blobs], schema=pa.schema(fields))  # there may be no other column
     return Content(out, geometry, kind, table.crs.to_wkt() if table.crs is not None else None)
 
 

@@ -8,26 +8,36 @@ import re
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import shapely
 
 from geomerge.errors import LayerError
-from geomerge.files.arrow import unusual_type
 from geomerge.files.blob import blob, bound_at, is_empty
-from geomerge.files.revision import Revision, require_width
+from geomerge.files.guards import copy_bytes
+from geomerge.files.revision import Revision, alike, plain, require_width
 
-STRAIGHT_TYPES = frozenset(["POINT", "LINESTRING", "MULTIPOINT", "MULTILINESTRING"])
 PATIENCE = 5.0  # seconds to wait for another program
 
 
 @contextmanager
-def open_file(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a GeoPackage for changes, with the functions its triggers call; all or nothing is kept."""
+def open_file(path: Path, *, own_copy: bool = False) -> Iterator[sqlite3.Connection]:
+    """Open a GeoPackage for changes, with the functions its triggers call; all or nothing is kept.
+
+    Parameters
+    ----------
+    path
+        The file.
+    own_copy
+        Whether nobody else knows the file yet, so that it is thrown away if anything goes wrong. Then no journal
+        is kept, which takes as long as the changes themselves.
+    """
     with closing(sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)) as connection:
         bounds = {"ST_MinX": 0, "ST_MaxX": 1, "ST_MinY": 2, "ST_MaxY": 3}
         for name, position in bounds.items():
@@ -35,6 +45,9 @@ def open_file(path: Path) -> Iterator[sqlite3.Connection]:
         connection.create_function("ST_IsEmpty", 1, is_empty, deterministic=True)
         try:
             connection.execute("PRAGMA trusted_schema = ON")  # or else triggers may not call them
+            if own_copy:
+                connection.execute("PRAGMA journal_mode = OFF")
+                connection.execute("PRAGMA synchronous = OFF")
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
@@ -105,7 +118,11 @@ def _answers(connection: sqlite3.Connection) -> bool:
 def copy_file(source: Path, target: Path) -> None:
     """Copy a GeoPackage as its readers see it, with what still stands in its write-ahead log."""
     with opened(source) as old:
+        (mode,) = old.execute("PRAGMA journal_mode").fetchone()
         try:
+            if mode != "wal":  # as long as it is open, nobody changes it
+                copy_bytes(source, target)
+                return
             with closing(sqlite3.connect(target)) as new:
                 old.backup(new)
                 new.execute("PRAGMA journal_mode = DELETE")  # one file, that also opens where nothing can be written
@@ -130,30 +147,22 @@ def revise(connection: sqlite3.Connection, table: str, revision: Revision, *, ch
         Time to write to ``gpkg_contents``, so that the same input gives the same bytes.
     """
     declared = _columns(connection, table)
-    fid = _key(connection, table)
+    fid = key_of(connection, table)
     if strange := [name for name in revision.changed if name not in declared]:
         raise LayerError(f"Table {table} has no column {', '.join(strange)}. It has {', '.join(declared)}.")
-    named = [
-        *revision.removed,
-        *revision.added.values(),
-        *revision.cells.keys(),
-        *map(int, revision.geometry.index),
-    ]
-    _require_rows(connection, table, fid, set(named) - set(revision.added))
     listed = ", ".join(quoted(name) for name in declared if name != fid)
+    rows = _Rows(connection, table, fid)
+    rows.require([*revision.removed, *revision.added.values()])
     connection.executemany(
         f"INSERT INTO {quoted(table)} ({quoted(fid)}, {listed}) SELECT ?, {listed} FROM {quoted(table)} "
         f"WHERE {quoted(fid)} = ?",
         [(int(new), int(like)) for new, like in revision.added.items()],
     )
-    cells = revision.cells
-    for column in revision.changed:
-        values = [
-            (stored(new[column], declared[column], column, table), row) for row, new in cells.items() if column in new
-        ]
-        _update(connection, table, fid, column, values)
+    for columns, numbers in alike(revision.changed):
+        found = {name: revision.changed[name].loc[numbers] for name in columns}
+        rows.update({name: _stored(new, declared[name], name, table) for name, new in found.items()}, numbers.tolist())
     if len(revision.geometry):
-        _update_geometry(connection, table, fid, revision)
+        _update_geometry(rows, revision)
     connection.executemany(
         f"DELETE FROM {quoted(table)} WHERE {quoted(fid)} = ?", [(int(row),) for row in revision.removed]
     )
@@ -162,21 +171,33 @@ def revise(connection: sqlite3.Connection, table: str, revision: Revision, *, ch
     )
 
 
-def _require_rows(connection: sqlite3.Connection, table: str, fid: str, rows: set[int]) -> None:
-    query = f"SELECT 1 FROM {quoted(table)} WHERE {quoted(fid)} = ?"
-    for row in sorted(rows):
-        if connection.execute(query, (int(row),)).fetchone() is None:
-            raise LayerError(f"Table {table} has no row {row}. Keep the index of the layer read.")
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a table, told apart by its primary key."""
+
+    connection: sqlite3.Connection
+    table: str
+    key: str
+
+    def update(self, values: Mapping[str, Sequence[Any]], rows: Sequence[int]) -> None:
+        """Write new values of some columns into rows, in the order in which these lie in the file."""
+        named = ", ".join(f"{quoted(name)} = ?" for name in values)
+        sql = f"UPDATE {quoted(self.table)} SET {named} WHERE {quoted(self.key)} = ?"
+        done = self.connection.executemany(sql, zip(*values.values(), rows, strict=True))
+        if done.rowcount != len(rows):
+            self.require(rows)
+
+    def require(self, rows: Iterable[int]) -> None:
+        """Raise LayerError if a row is not there."""
+        query = f"SELECT 1 FROM {quoted(self.table)} WHERE {quoted(self.key)} = ?"
+        for row in sorted(map(int, rows)):
+            if self.connection.execute(query, (row,)).fetchone() is None:
+                raise LayerError(f"Table {self.table} has no row {row}. Keep the index of the layer read.")
 
 
-def _update(
-    connection: sqlite3.Connection, table: str, fid: str, column: str, values: Sequence[tuple[Any, int]]
-) -> None:
-    connection.executemany(f"UPDATE {quoted(table)} SET {quoted(column)} = ? WHERE {quoted(fid)} = ?", values)
-
-
-def _update_geometry(connection: sqlite3.Connection, table: str, fid: str, revision: Revision) -> None:
+def _update_geometry(rows: _Rows, revision: Revision) -> None:
     """Write new geometries; a declared type that they do not fit is widened."""
+    connection, table = rows.connection, rows.table
     column, kind, srs, z = connection.execute(
         "SELECT column_name, geometry_type_name, srs_id, z FROM gpkg_geometry_columns "
         "WHERE lower(table_name) = lower(?)",
@@ -197,7 +218,7 @@ def _update_geometry(connection: sqlite3.Connection, table: str, fid: str, revis
         )
         _redeclare(connection, table, column, kind, wider)
     blobs = [blob(shape, srs) for shape in shapes]
-    _update(connection, table, fid, column, list(zip(blobs, map(int, revision.geometry.index), strict=True)))
+    rows.update({column: blobs}, [int(row) for row in revision.geometry.index])
     bounds = [float(bound) for bound in shapely.total_bounds(shapes)]
     if not any(map(math.isnan, bounds)):
         connection.execute(
@@ -239,32 +260,6 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def unusual(path: Path, table: str) -> str | None:
-    """Return ``curves`` or ``measures`` if a table holds some, by the types in the WKB of its blobs."""
-    with opened(path) as connection:
-        found = connection.execute(
-            "SELECT column_name, geometry_type_name, m FROM gpkg_geometry_columns WHERE lower(table_name) = lower(?)",
-            (table,),
-        ).fetchone()
-        if found is None:
-            return None
-        column, kind, measured = found
-        if kind.upper() in STRAIGHT_TYPES and not measured:
-            return None
-        heads = connection.execute(
-            f"SELECT DISTINCT substr({quoted(column)}, 1, 4), "
-            f"substr({quoted(column)}, 9 + {_ENVELOPE_SQL.format(quoted(column))}, 5) "
-            f"FROM {quoted(table)} WHERE {quoted(column)} IS NOT NULL"
-        )
-        return unusual_type(head[1] for head in heads)
-
-
-_ENVELOPE_SQL = (  # bytes of the envelope, by the fourth byte of the header
-    "CASE (instr('0123456789ABCDEF', substr(hex(substr({0}, 4, 1)), 2, 1)) - 1) / 2 "
-    "WHEN 1 THEN 32 WHEN 2 THEN 48 WHEN 3 THEN 48 WHEN 4 THEN 64 ELSE 0 END"
-)
-
-
 def _multi(shape: Any) -> Any:
     if shape is None:
         return None
@@ -278,11 +273,27 @@ def _columns(connection: sqlite3.Connection, table: str) -> dict[str, str]:
     return {row[1]: str(row[2]).upper() for row in connection.execute(f"PRAGMA table_info({quoted(table)})")}
 
 
-def _key(connection: sqlite3.Connection, table: str) -> str:
+def key_of(connection: sqlite3.Connection, table: str) -> str:
+    """Return the column that holds the row numbers of a table; LayerError if there is none."""
     keys = [row[1] for row in connection.execute(f"PRAGMA table_info({quoted(table)})") if row[5]]
     if len(keys) != 1:
         raise LayerError(f"Table {table} has no single primary key, so its rows cannot be told apart. Give it one.")
     return str(keys[0])
+
+
+def _stored(values: pd.Series, declared: str, column: str, table: str) -> list[Any]:
+    """Return values as a GeoPackage stores them; each that repeats is looked at once."""
+    if (
+        isinstance(values.dtype, np.dtype)
+        and values.dtype.kind in "iu"
+        and re.match("(TINY|SMALL|MEDIUM|INT)", declared)
+    ):
+        return values.tolist()
+    if pd.api.types.infer_dtype(values, skipna=True) != "string":
+        return [stored(plain(value), declared, column, table) for value in values.astype(object)]
+    place, texts = pd.factorize(values)
+    found = [*(stored(text, declared, column, table) for text in texts.tolist()), None]  # the last one is missing
+    return [found[at] for at in place.tolist()]
 
 
 def stored(value: Any, declared: str, column: str, table: str) -> Any:

@@ -104,6 +104,21 @@ def staged(target: Path, *, keep: bool = False) -> Iterator[Path]:
             shutil.rmtree(stage, ignore_errors=True)
 
 
+def copy_bytes(source: Path, target: Path) -> None:
+    """Copy a file; where the file system can, both share what does not change."""
+    if not hasattr(os, "copy_file_range"):  # only Linux has it
+        shutil.copyfile(source, target)
+        return
+    with source.open("rb") as old, target.open("wb") as new:
+        try:
+            while os.copy_file_range(old.fileno(), new.fileno(), 1 << 30):
+                pass
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM):
+                raise
+            shutil.copyfileobj(old, new, 1 << 20)  # what has not been copied yet
+
+
 def unwritable(target: Path, error: OSError) -> str:
     """Return the sentence for a file that cannot be written."""
     remedy = "Choose another folder, or ask for permission to write there."

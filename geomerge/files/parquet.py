@@ -137,3 +137,11 @@ def _times(name: str, column: Any) -> tuple[pa.Field, Any]:
 def _geo(schema: pa.Schema) -> dict[str, Any] | None:
     text = (schema.metadata or {}).get(b"geo")
     return dict(json.loads(text)) if text else None
+
+
+def declared_geometry(schema: pa.Schema) -> tuple[str, dict[str, Any]] | None:
+    """Return the column with the geometry and what the file says of it, where it is WKB."""
+    geo = _geo(schema)
+    column = str(geo["primary_column"]) if geo else ""
+    declared = dict(geo["columns"][column]) if geo else {}
+    return (column, declared) if declared.get("encoding") == "WKB" else None

@@ -51,6 +51,26 @@ class Revision:
         return not self.removed and not self.added
 
 
+def alike(changed: Mapping[str, pd.Series]) -> Iterator[tuple[list[str], np.ndarray[Any, Any]]]:
+    """Yield columns with the rows that change in just these columns, so that each row is written once.
+
+    Examples
+    --------
+    >>> changed = {"code": pd.Series(["1", "2"], index=[4, 3]), "n": pd.Series([7], index=[4])}
+    >>> [(columns, rows.tolist()) for columns, rows in alike(changed)]
+    [(['code'], [3]), (['code', 'n'], [4])]
+    """
+    names = list(changed)
+    for start in range(0, len(names), 60):  # as many columns as an integer has bits to tell them apart
+        some = names[start : start + 60]
+        rows = np.unique(np.concatenate([changed[column].index.to_numpy(dtype=np.int64) for column in some]))
+        bits = np.zeros(len(rows), dtype=np.int64)
+        for bit, column in enumerate(some):
+            bits[np.searchsorted(rows, changed[column].index.to_numpy(dtype=np.int64))] |= 1 << bit
+        for pattern in np.unique(bits).tolist():
+            yield [column for bit, column in enumerate(some) if pattern >> bit & 1], rows[bits == pattern]
+
+
 def plain(value: Any) -> Any:
     """Return a value as Python has it: None for every kind of missing, no numpy numbers.
 
@@ -107,43 +127,45 @@ def revised(
     name
         Name of the layer, for messages.
     """
-    position = {int(number): row for row, number in enumerate(fids)}
-    removed = set(revision.removed)
-    if strange := [row for row in [*removed, *revision.added.values()] if row not in position]:
+    place = pd.Index(fids)
+    gone, likes = (place.get_indexer(list(rows)) for rows in (revision.removed, revision.added.values()))
+    if (gone < 0).any() or (likes < 0).any():
+        strange = [row for row in [*revision.removed, *revision.added.values()] if row not in place]
         raise LayerError(f"{name} has no row {strange[0]}. Keep the index of the layer read.")
-    kept = [row for number, row in position.items() if number not in removed]
-    rows = kept + [position[like] for like in revision.added.values()]
-    out = table if len(kept) == len(rows) == table.num_rows else table.take(pa.array(rows, pa.int64()))
-    place = {int(fids[row]): new for new, row in enumerate(kept)}
-    place |= {new: len(kept) + offset for offset, new in enumerate(revision.added)}
-    changed = {column: [plain(value) for value in values.astype(object)] for column, values in revision.changed.items()}
-    numbers = {column: values.index.tolist() for column, values in revision.changed.items()}
+    kept = np.ones(len(fids), dtype=bool)
+    kept[gone] = False
+    out = table if revision.same_rows else table.take(pa.array(np.append(np.flatnonzero(kept), likes)))
+    place = pd.Index(np.append(np.asarray(fids)[kept], np.array(list(revision.added), dtype=np.int64)))
+    for column, values in revision.changed.items():
+        out = _replaced(out, column, place.get_indexer(values.index), _plain(values), name)
     if geometry is not None and len(revision.geometry):
-        changed[geometry], numbers[geometry] = (
-            list(wkb(revision.geometry.to_numpy())),
-            revision.geometry.index.tolist(),
-        )
-    for column, values in changed.items():
-        pairs = [(place[int(n)], v) for n, v in zip(numbers[column], values, strict=True) if int(n) in place]
-        out = _replaced(out, column, pairs, name)
+        shapes = list(wkb(revision.geometry.to_numpy()))
+        out = _replaced(out, geometry, place.get_indexer(revision.geometry.index), shapes, name)
     return out
 
 
-def _replaced(table: pa.Table, column: str, pairs: list[tuple[int, Any]], name: str) -> pa.Table:
+def _plain(values: pd.Series) -> list[Any]:
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind in "iu":
+        return values.tolist()
+    return [plain(value) for value in values.astype(object)]
+
+
+def _replaced(table: pa.Table, column: str, rows: np.ndarray[Any, Any], values: list[Any], name: str) -> pa.Table:
+    """Write new values into rows of a column; those of row -1 go nowhere."""
     at = table.schema.get_field_index(column)
     if at < 0:
         raise LayerError(f"{name} has no column {column}. It has {', '.join(table.schema.names)}.")
     declared = table.schema.field(at)
-    values = [_as_declared(value, declared.type) for _, value in pairs]
+    values = [_as_declared(value, declared.type) for value, row in zip(values, rows.tolist(), strict=True) if row >= 0]
     try:
         new = pa.array(values, type=declared.type)
     except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, OverflowError) as error:
         raise LayerError(f"{name}: a new value does not fit column {column} ({declared.type}): {error}.") from error
-    width = int((declared.metadata or {}).get(b"GDAL:OGR:width", b"0"))
-    for value in values:
-        require_width(value, width, column, name)
+    if width := int((declared.metadata or {}).get(b"GDAL:OGR:width", b"0")):
+        for value in values:
+            require_width(value, width, column, name)
     order = np.arange(table.num_rows)
-    order[[row for row, _ in pairs]] = table.num_rows + np.arange(len(pairs))
+    order[rows[rows >= 0]] = table.num_rows + np.arange(len(values))
     together = pa.chunked_array([*table.column(at).chunks, new], type=declared.type)
     return table.set_column(at, declared, together.take(pa.array(order)))
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from geomerge.errors import InputError
-from geomerge.findings import Report
+from geomerge.findings import Finding, Report
 from geomerge.histories import rows
 from geomerge.histories.readers import Window
 from geomerge.histories.source import Source, named
@@ -27,6 +28,9 @@ MODES = {
     "50": "new code: seat moved",
     "70": "associated commune becomes delegated commune",
 }
+
+# Modes that make a commune.
+MAKING = ("20", "21")
 
 # Modes that only give a new code; what joins the commune on the same date goes to the new code as well.
 RECODING = ("41", "50")
@@ -74,9 +78,10 @@ class Insee:
                 ~units & ~again,
             )
         ]
-        table.loc[again, ["old_code", "old_name"]] = None
         table["note"] = "MOD " + table["mode"] + " (" + table["mode"].map(MODES) + ")"
-        return _recoded(rows.without(table, inner, window.holds, report))[[*rows.COLUMNS, "mode", "note"]]
+        staying = _from_holders(table, units, again, report)
+        kept = pd.concat([rows.without(table, inner, window.holds, report), staying])
+        return _recoded(kept)[[*rows.COLUMNS, "mode", "note"]]
 
     def recognises_units(self, source: Source) -> bool:
         """Return whether a file has the columns of the list of communes."""
@@ -102,11 +107,42 @@ def _require(table: pd.DataFrame, name: str) -> None:
 
 
 def _from_parts(table: pd.DataFrame) -> pd.Series:
-    """Tell the rows that make a commune of a part, where no row says from which commune it comes."""
+    """Tell the rows that make a commune of a part, where no row says from which commune it comes.
+
+    Only creation and re-establishment do; other movements of a part leave the communes as they are.
+    """
     between = table[(table["old_type"] == COMMUNE) & (table["new_type"] == COMMUNE)]
     made = set(zip(between["date"], between["new_code"], strict=True))
     pairs = pd.Series(list(zip(table["date"], table["new_code"], strict=True)), index=table.index)
-    return (table["old_type"] != COMMUNE) & (table["new_type"] == COMMUNE) & ~pairs.isin(made)
+    becomes = (table["old_type"] != COMMUNE) & (table["new_type"] == COMMUNE) & table["mode"].isin(MAKING)
+    return becomes & ~pairs.isin(made)
+
+
+def _from_holders(table: pd.DataFrame, units: pd.Series, again: pd.Series, report: Report) -> pd.DataFrame:
+    """Let communes made of parts come from the commune that took them in; return rows that say that it lives on.
+
+    Where no earlier row tells which one that was, the commune has no old code, and a finding says so.
+    """
+    joined = table[units & (table["old_code"] != table["new_code"])].sort_values("date", kind="stable")
+    staying: dict[Any, dict[str, Any]] = {}
+    unknown: list[str] = []
+    for row in table.index[again]:
+        code, date = str(table.loc[row, "new_code"]), str(table.loc[row, "date"])
+        before = joined[(joined["old_code"] == code) & (joined["date"] < date)]
+        if before.empty:
+            unknown.append(f"{code} {table.loc[row, 'new_name']} ({date})")
+            table.loc[row, ["old_code", "old_name"]] = None
+            continue
+        holder = before.iloc[-1]
+        table.loc[row, ["old_code", "old_name"]] = [holder["new_code"], holder["new_name"]]
+        lives_on = {"new_code": holder["new_code"], "new_name": holder["new_name"]}
+        staying[row] = {**table.loc[row].to_dict(), **lives_on}
+    if unknown:
+        what = f"The list does not say which commune {len(unknown)} communes were part of; they are read as new land"
+        remedy = "Read the list from the day on which they became a part."
+        report(Finding("should", "part of a commune", what, ", ".join(unknown[:5]), remedy))
+    found = pd.DataFrame(list(staying.values()), columns=table.columns, index=list(staying))
+    return found.drop_duplicates(["date", "old_code", "new_code"])
 
 
 def _recoded(table: pd.DataFrame) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from geomerge.histories.changes import plan_from_changes
 from geomerge.histories.readers import UnitsReader, Window, chosen, readers
 from geomerge.histories.receivers import Doubt, completed
 from geomerge.histories.source import SHOWN, Source, named
+from geomerge.history import as_date
 from geomerge.plan import Plan
 
 UNITS = ("code", "name", "parent", "level", "valid_from", "valid_to")
@@ -184,12 +185,7 @@ def read_units(
 
 
 def _day(day: Day | None, name: str) -> dt.date | None:
-    if day is None or isinstance(day, dt.date):
-        return day
-    try:
-        return dt.date.fromisoformat(day)
-    except ValueError as error:
-        raise InputError(f"{name}: {day!r} is no date. Write it as 2020-01-31.") from error
+    return None if day is None else as_date(day, name)
 
 
 def _no_change(table: pd.DataFrame, window: Window, source: Source) -> str:

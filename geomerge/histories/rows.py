@@ -57,7 +57,8 @@ def iso_date(text: object) -> str | None:
 def faults_of_dates(dates: pd.Series, name: str, word: str = "row") -> Iterator[str]:
     """Tell the rows whose date cannot be read."""
     read = dates.map(iso_date, na_action="ignore")
-    for text, rows in dates[dates.notna() & read.isna()].groupby(dates):
+    unread = dates[dates.notna() & read.isna()]
+    for text, rows in unread.groupby(unread.to_numpy()):
         yield f"{name} {named(rows.index, word)}: {str(text)!r} is no date of the calendar, {WRITTEN}."
     if dates.isna().any():
         yield f"{name} {named(dates.index[dates.isna()], word)}: the date is missing."

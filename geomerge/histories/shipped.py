@@ -11,7 +11,6 @@ from geomerge.documents import load
 from geomerge.errors import InputError
 from geomerge.files import csvfile
 from geomerge.findings import Finding
-from geomerge.histories.reading import read_changes
 from geomerge.history import History
 from geomerge.planfile import read_plan
 from geomerge.selectors import Date, Model, Text
@@ -81,6 +80,8 @@ def read_history(source: str | Path, *, findings: list[Finding] | None = None) -
         )
     if path.suffix.lower() in (".yaml", ".yml") or _is_plan_table(path):
         return History.of(read_plan(path))
+    from geomerge.histories.reading import read_changes  # the histories that ship need no reader of official lists
+
     return History.of(read_changes(path, findings=findings))
 
 
