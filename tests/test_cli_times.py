@@ -49,6 +49,13 @@ def test_an_official_list_becomes_a_plan(changes: Path, tmp_path: Path) -> None:
     assert read_plan(tmp_path / "plan.yaml").sentences() == ["0706 and 0719 merge into 0710 Sandefjord."]
 
 
+def test_an_empty_list_is_told(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_bytes(b"")
+    done = call("changes", tmp_path / "list.csv", "-o", tmp_path / "plan.yaml")
+    assert done.exit_code == 2
+    assert "list.csv is empty. Get the list again." in done.stderr
+
+
 def test_crosswalk_of_the_history_that_ships(tmp_path: Path) -> None:
     target = tmp_path / "crosswalk.csv"
     done = call("crosswalk", "NO", "--since", "2015-06-01", "--until", "2024-01-01", "-o", target)

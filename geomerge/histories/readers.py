@@ -135,6 +135,8 @@ def chosen(source: Source, name: str | None, *, units: bool = False) -> Reader:
         if name not in known:
             raise InputError(f"There is no reader {name}. There are:\n{listed}")
         return known[name]
+    if not source.is_address and not source.head.strip():
+        raise InputError(f"{source.name} is empty. Get the list again.")
     fitting = [reader for reader in known.values() if _fits(reader, source, units)]
     if len(fitting) != 1:
         who = f"{' and '.join(reader.name for reader in fitting)} recognise" if fitting else "No reader recognises"
