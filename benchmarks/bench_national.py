@@ -211,6 +211,7 @@ def rows(nation: Nation, methods: Sequence[Method], turns: int, limit: float) ->
                         raise
                     fails[method.name] = str(error)
                     continue
+                print(f"{method.case}: {method.name}: {cost.wall:.1f} s", file=sys.stderr)
                 best[method.name] = _better(best.get(method.name), cost)
                 if turn == 0:
                     if method.name == OURS:
