@@ -10,7 +10,7 @@ ALL    := $(VENV)/.installed-all
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench bench-peers sample notebooks clean
+.PHONY: help demo test check fix bench bench-peers docs sample notebooks clean
 
 help:  ## Print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -18,7 +18,7 @@ help:  ## Print this list
 demo: $(RUN)  ## Run the sample reform and write its results
 	@$(BIN)/geomerge run sample_data/job.yaml $(ARGS)
 
-test: $(ALL)  ## Run all tests (ARGS="-k merge" for some); GEOMERGE_REQUIRE_REAL=1 wants QGIS as well
+test: $(ALL)  ## Run all tests (ARGS="-k merge" for some); GEOMERGE_REQUIRE_REAL=1 wants QGIS, PostgreSQL and Chromium as well
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(ALL)  ## Check lint, format and types
@@ -37,6 +37,9 @@ bench: $(ALL)  ## Run the benchmarks
 bench-peers: $(ALL)  ## Install the peers of the national benchmark apart, and run it with them
 	@$(BIN)/python benchmarks/bench_national.py --install $(ARGS)
 
+docs: $(ALL)  ## Build the documentation as a site into site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet $(ARGS)
+
 sample: $(ALL)  ## Make the sample data anew
 	@$(BIN)/python sample_data/make_sample.py $(ARGS)
 
@@ -44,7 +47,7 @@ notebooks: $(ALL)  ## Execute every notebook, leaving the files as they are
 	@$(BIN)/jupyter execute notebooks/*.ipynb $(ARGS)
 
 clean:  ## Remove the virtual environment, caches and results
-	@rm -rf $(VENV) out out_notebooks build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) out out_notebooks site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -type d -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:

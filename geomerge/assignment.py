@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -179,9 +180,18 @@ def empty_result(count: int) -> pd.DataFrame:
 
 def report_review(result: pd.DataFrame, report: Report) -> None:
     """Report how many rows a person must decide, reason by reason."""
+    report_reasons(reasons_of(result), report)
+
+
+def reasons_of(result: pd.DataFrame) -> Counter[str]:
+    """Return how many rows a person must decide, by reason."""
     reasons = result["reason"].to_numpy()
-    counts = pd.Series(reasons[reasons != ""]).value_counts()  # nearly all are empty
+    return Counter(reasons[reasons != ""].tolist())  # nearly all are empty
+
+
+def report_reasons(counts: Mapping[str, int], report: Report) -> None:
+    """Report how many rows a person must decide, given their number by reason."""
     for reason in REASONS:
-        if count := int(counts.get(reason, 0)):
+        if count := counts.get(reason, 0):
             what = f"{count} {'row' if count == 1 else 'rows'} to decide: {reason}"
             report(Finding("should", "review", what, "review", "Decide in the review layer."))

@@ -46,6 +46,19 @@ def as_codes(values: pd.Series, width: int | None, what: str) -> pd.Series:
     return mapped(values, lambda code: code.zfill(width or 0) if isinstance(code, str) else code)
 
 
+def as_ids(values: pd.Series) -> pd.Series:
+    """Return ids as they are told apart: whole numbers without decimals, which a column with gaps is read with.
+
+    Examples
+    --------
+    >>> as_ids(pd.Series([1234567.0, None])).tolist(), as_ids(pd.Series(["a"])).tolist()
+    ([1234567, <NA>], ['a'])
+    """
+    if pd.api.types.is_float_dtype(values.dtype) and (values.dropna() % 1 == 0).all():
+        return values.astype("Int64")
+    return values
+
+
 def mapped(values: pd.Series, change: Callable[[Any], Any]) -> pd.Series:
     """Return changed values; what is missing is None, and no type is guessed."""
     place, known = pd.factorize(values)  # what repeats is changed once; -1 stands for what is missing

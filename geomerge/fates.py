@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
 from itertools import combinations
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from geomerge.borders import line_chunks
+from geomerge.borders import Borders, line_chunks
 from geomerge.coverage import Geometries, Indices
 from geomerge.portions import each
 
@@ -66,6 +66,12 @@ class Fates:
         self.new_label[self.cut] = -1
         whole = [self.events.get((unit, label), "") for unit, label in enumerate(self.new_label.tolist())]
         self.event: NDArray[Any] = np.array(whole, dtype=object)
+        self._inner: dict[int, shapely.STRtree] = {}
+
+    @cached_property
+    def borders(self) -> Borders:
+        """The borders of all pieces."""
+        return Borders(self.shapes)
 
     def units_of(self, position: Indices, codes: NDArray[Any]) -> Indices:
         """Return the unit of each row, given the position of its code in a list of codes."""
@@ -100,10 +106,15 @@ class Fates:
         distance = np.full(len(shapes), np.nan)
         order = np.argsort(unit, kind="stable")
         for rows in np.split(order, np.flatnonzero(np.diff(unit[order])) + 1) if len(order) else []:
-            lines = self._new_borders(int(unit[rows[0]]))
+            lines = self._inner_borders(int(unit[rows[0]]))
             if len(lines):
-                distance[rows] = each(partial(_distances, shapely.STRtree(lines)), shapes[rows])
+                distance[rows] = each(partial(_distances, lines), shapes[rows])
         return distance
+
+    def _inner_borders(self, unit: int) -> shapely.STRtree:
+        if unit not in self._inner:
+            self._inner[unit] = shapely.STRtree(self._new_borders(unit))
+        return self._inner[unit]
 
     def _new_borders(self, unit: int) -> Geometries:
         parts = np.flatnonzero((self.unit == unit) & ~self.correction)

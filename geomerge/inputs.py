@@ -3,119 +3,43 @@
 from __future__ import annotations
 
 import os.path
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import shapely
 from pyproj import CRS
 
 from geomerge import layers
-from geomerge.codes import as_codes, mapped
+from geomerge.codes import as_codes
 from geomerge.costs import Costs
 from geomerge.crs import require_projected, same_crs
+from geomerge.databases import is_database
+from geomerge.decisions import COLUMNS
+from geomerge.decisions.files import read_decisions
 from geomerge.errors import CRSError, InputError
-from geomerge.features import Features, Held
 from geomerge.files.guards import SIDECARS
-from geomerge.files.places import InGeoPackage, Reprojected
-from geomerge.files.rowgroups import InParquet
 from geomerge.job import FileLayer, Job, LayerConfig, SubunitsConfig
+from geomerge.layers.snapshots import Snapshots
+from geomerge.loaded import InMemory, Later, Loaded, apart
+from geomerge.memory import PLANNED, RESERVE, in_use, require_enough
+from geomerge.partitions import surveyed
 from geomerge.parts import Subunits
 from geomerge.plan import Plan
 from geomerge.planfile import read_plan
+from geomerge.recode.faults import register_faults
+from geomerge.recode.sources import units_table
 
-
-@dataclass(frozen=True)
-class Loaded:
-    """A layer as it is in its file, and as it is worked with: codes as text, geometry in the CRS of the job.
-
-    Parameters
-    ----------
-    config, info
-        What the job says of the layer, and its file.
-    rows
-        The columns that are needed, as in the file.
-    codes
-        The code of each row, as text.
-    source, features
-        Where the rows lie: in the CRS of the file, and in that of the job. None where they have no place.
-    """
-
-    config: FileLayer
-    info: layers.Info
-    rows: pd.DataFrame
-    codes: pd.Series
-    source: InMemory | InGeoPackage | InParquet | None
-    features: Features | None
-
-    @property
-    def spatial(self) -> bool:
-        """Whether the layer has geometry."""
-        return self.features is not None
-
-    @cached_property
-    def original(self) -> Any:
-        """The rows with their geometry, all as in the file."""
-        return self.rows if self.source is None else _whole(self.rows, self.source)
-
-    @cached_property
-    def table(self) -> Any:
-        """The rows with codes as text and their geometry in the CRS of the job."""
-        return self.attributes if self.features is None else _whole(self.attributes, self.features)
-
-    @property
-    def attributes(self) -> pd.DataFrame:
-        """The rows with codes as text, without geometry."""
-        return self.rows.assign(**{self.config.code: self.codes})
-
-    def places(self, rows: pd.Index) -> gpd.GeoSeries | None:
-        """Return the geometry of some rows, in their order in the file, in the CRS of the job."""
-        if self.features is None:
-            return None
-        shapes = self.features.geometry(self.rows.index.get_indexer(rows))
-        return gpd.GeoSeries(shapes, index=rows, crs=self.features.crs)
-
-    @property
-    def numeric(self) -> bool:
-        """Whether the column of codes holds numbers."""
-        return pd.api.types.is_numeric_dtype(self.rows[self.config.code].dtype)
-
-    def misfits(self, codes: Iterable[str]) -> list[str]:
-        """Return the codes that the column they go to cannot hold."""
-        return [code for code in codes if self.numeric and not code.isdigit()]
-
-    def in_source_type(self, codes: pd.Series) -> pd.Series:
-        """Return codes in the type of the column they go to."""
-        return mapped(codes, int) if self.numeric else codes
-
-
-class InMemory(Held):
-    """Features of which the whole table is at hand."""
-
-    @property
-    def table(self) -> gpd.GeoDataFrame:
-        """The table."""
-        return self._table
-
-    def kinds(self) -> list[str]:
-        """Return the types of geometry there are."""
-        return [str(kind) for kind in self._table.geom_type.dropna().unique()]
-
-
-def _whole(rows: pd.DataFrame, features: Features) -> gpd.GeoDataFrame:
-    if isinstance(features, InMemory):
-        return features.table
-    return gpd.GeoDataFrame(rows, geometry=features.geometry(np.arange(len(features))), crs=features.crs)
+HELD_ROW = 450  # bytes of memory that a row takes while its layer is worked on as a whole
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a job works on."""
+    """What a job works on; in so many bytes of ``memory``, where these are limited."""
 
     job: Job
     plan: Plan
@@ -123,49 +47,104 @@ class Inputs:
     layers: dict[str, Loaded]
     districts: Subunits | None
     parcels: Subunits | None
+    streets: Mapping[str, pd.DataFrame]
+    decisions: pd.DataFrame
+    memory: int | None = None
 
     @property
     def files(self) -> dict[str, Path]:
         """Every file that was read, the job among them, by its path from the folder of the job."""
-        plan = self.job.file(self.job.plan)
-        configs: list[FileLayer | SubunitsConfig] = [self.job.units, *self.job.layers]
-        configs += [config for config in (self.job.districts, self.job.parcels) if config is not None]
-        paths = [plan, *(self.job.file(config.path) for config in configs)]
-        paths += [str(Path(plan).parent / layers.split_name(name)[0]) for name in self.plan.files()]
-        named = [Path(path.removeprefix("zip://").partition("!")[0]) for path in paths]
-        shapes = [name for name in named if name.suffix.lower() == ".shp"]
-        beside = [name.with_name(name.stem + suffix) for name in shapes for suffix in SIDECARS]
-        found = [*named, *(path for path in beside if path.exists())]
-        found += [self.job.path] if self.job.path else []
-        folder = Path(self.job.file("."))
-        return {PurePath(os.path.relpath(path, folder)).as_posix(): path for path in sorted(found)}
+        return files_of(self.job, self.plan)
 
 
-def read_inputs(job: Job, costs: Costs | None = None) -> Inputs:
-    """Read what a job names; InputError with the faults of all its files."""
+def files_of(job: Job, plan: Plan) -> dict[str, Path]:
+    """Return every file that a job reads, the job among them, by its path from the folder of the job."""
+    plan_file = job.file(job.plan)
+    configs: list[FileLayer | SubunitsConfig] = [job.units, *job.layers]
+    configs += [config for config in (job.districts, job.parcels) if config is not None]
+    paths = [plan_file, *(job.file(config.path) for config in configs)]
+    paths += [str(Path(plan_file).parent / layers.split_name(name)[0]) for name in plan.files()]
+    paths += [name for name in [job.file(job.decisions)] if Path(name).exists()]
+    paths += [job.file(layer.streets.table) for layer in job.layers if layer.streets and layer.streets.table]
+    paths += [job.file(register.source) for register in job.registers if not register.is_database]
+    named = [Path(path.removeprefix("zip://").partition("!")[0]) for path in paths]
+    shapes = [name for name in named if name.suffix.lower() == ".shp"]
+    beside = [name.with_name(name.stem + suffix) for name in shapes for suffix in SIDECARS]
+    found = [*named, *(path for path in beside if path.exists())]
+    found += [job.path] if job.path else []
+    folder = Path(job.file("."))
+    databases = job.snapshots.names if job.snapshots is not None else {}
+    return {databases.get(path) or PurePath(os.path.relpath(path, folder)).as_posix(): path for path in sorted(found)}
+
+
+def with_snapshots(job: Job) -> Job:
+    """Return the job with its databases read, each as of one moment, into files that stand for them."""
+    if job.snapshots is not None:
+        return job
+    wanted: dict[str, list[str | None]] = {}
+    for config in (job.units, *job.layers, job.districts, job.parcels):
+        if config is not None and is_database(config.path):
+            wanted.setdefault(config.path, []).append(config.layer)
+    return job.with_snapshots(Snapshots(wanted))
+
+
+def read_inputs(
+    job: Job, costs: Costs | None = None, *, sound: Container[str] = (), memory: int | None = None
+) -> Inputs:
+    """Read what a job names; InputError with the faults of all its files.
+
+    Layers that are known to be ``sound`` are read when their rows are first asked for. Where ``memory`` is limited,
+    to so many bytes, layers that can be read part by part are only looked through.
+    """
     faults: list[str] = []
     costs = costs or Costs()
+    job = with_snapshots(job)
 
     def attempt(what: str, read: Any, *arguments: Any) -> Any:
         try:
             with costs.of(f"read {what}"):
                 return read(*arguments)
         except InputError as error:
-            faults.extend(error.faults)
+            faults.extend(map(job.snapshots.named, error.faults) if job.snapshots else error.faults)
             return None
 
     plan = attempt("the plan", read_plan, job.file(job.plan))
     wanted = CRS(job.crs) if job.crs else None  # the job made sure that it is known
     units = attempt("units", _read_units, job, wanted)
     crs = wanted or (units.table.crs if units is not None else None)
-    loaded = {config.name: attempt(config.name, _read_layer, job, config, crs) for config in job.layers}
+    tables = plan is not None and any(rule.table for rule in plan.keys)  # what one leaves over all rows tell together
+    loaded: dict[str, Any] = {}
+    for config in job.layers:
+        given = (job, config, crs, memory, config.by_rows and not (tables and config.key))
+        if config.name in sound and not faults:
+            read = partial(_read_layer, *given)
+            loaded[config.name] = Later(config, attempt(config.name, _described, job, config), read)
+        else:
+            loaded[config.name] = attempt(config.name, _read_layer, *given)
     districts = attempt("districts", _read_subunits, job, job.districts, crs) if job.districts else None
     parcels = attempt("parcels of the plan", _read_subunits, job, job.parcels, crs) if job.parcels else None
+    named = {config.name: config.streets.table for config in job.layers if config.streets and config.streets.table}
+    streets = {name: attempt(f"streets of {name}", _read_streets, job, table, name) for name, table in named.items()}
+    decisions = attempt("decisions", _read_decisions, Path(job.file(job.decisions)))
     plan = attempt("the areas of the plan", plan.to_crs, crs) if plan is not None and crs is not None else plan
     faults += _collisions([layer for layer in (units, *loaded.values()) if layer is not None])
+    if job.registers:
+        with costs.of("look at registers"):
+            known = None if units is None else units_table(units.attributes, job.units)
+            faults += register_faults(job, plan, known, sound)
     if faults or units is None:
         raise InputError(*dict.fromkeys(faults))
-    return Inputs(job, plan, units, loaded, districts, parcels)
+    if memory is not None:
+        require_enough(memory, _least(loaded.values()), "this job")
+    return Inputs(job, plan, units, loaded, districts, parcels, streets, decisions, memory)
+
+
+def _least(loaded: Iterable[Loaded]) -> int:
+    """Return the bytes of memory that a job takes at least: what it holds already, and what its rows take."""
+    held = [layer for layer in loaded if not isinstance(layer, Later)]
+    parts = [layer.partitions.least for layer in held if layer.partitions is not None]
+    whole = sum(len(layer.rows) for layer in held) * HELD_ROW
+    return int((in_use() + RESERVE + max(parts, default=0) + whole) / PLANNED)
 
 
 def _collisions(loaded: Sequence[Loaded]) -> Iterator[str]:
@@ -209,7 +188,7 @@ def _read_units(job: Job, crs: CRS | None) -> Loaded:
     return loaded
 
 
-def _read_layer(job: Job, config: LayerConfig, crs: Any) -> Loaded:
+def _read_layer(job: Job, config: LayerConfig, crs: Any, memory: int | None, by_parts: bool) -> Loaded:
     follows = config.follows
     wanted = [
         config.code,
@@ -217,9 +196,32 @@ def _read_layer(job: Job, config: LayerConfig, crs: Any) -> Loaded:
         *config.key,
         config.key_text,
         *((follows.foreign_key, follows.by) if follows else ()),
+        *(config.streets.columns if config.streets else ()),
     ]
     led = [other.follows.key for other in job.layers if other.follows and other.follows.layer == config.name]
-    return _load(job, config, [*dict.fromkeys(column for column in [*wanted, *led] if column)], crs)
+    columns = [*dict.fromkeys(column for column in [*wanted, *led] if column)]
+    if memory is not None:
+        info = _described(job, config)
+        _require(info.fields, [config.code, *columns], info.name)
+        if by_parts and (parted := layers.parted(info, columns)) is not None:
+            source = parted.source.located(_declared(info.crs, config.path, config.crs))
+            what = f"Column {config.code} of {config.path}"
+            partitions = surveyed(parted, config.code, config.code_width, what)
+            return apart(config, info, partitions.empty, source, crs, partitions)
+        what = f"{config.path}, which is worked on as a whole,"
+        require_enough(memory, in_use() + RESERVE + layers.size_in_memory(info), what)
+    return _load(job, config, columns, crs)
+
+
+def _read_decisions(path: Path) -> pd.DataFrame:
+    """Return what people decided; nothing where there is no file of it."""
+    return read_decisions(path) if path.exists() else pd.DataFrame(columns=COLUMNS, dtype="str")
+
+
+def _read_streets(job: Job, path: str, layer: str) -> pd.DataFrame:
+    """Return the table of new street codes of a layer, without rows of other layers where it tells them apart."""
+    table = pd.DataFrame(layers.read(job.file(path)))
+    return table[table["layer"] == layer] if "layer" in table.columns else table
 
 
 def _read_subunits(job: Job, config: SubunitsConfig, crs: Any) -> Subunits:
@@ -230,26 +232,26 @@ def _read_subunits(job: Job, config: SubunitsConfig, crs: Any) -> Subunits:
     return Subunits(_located(table, config.path, None, crs), config.key, config.code)
 
 
+def _described(job: Job, config: FileLayer) -> layers.Info:
+    return layers.describe(job.file(config.path), config.layer, config.encoding)
+
+
 def _load(job: Job, config: FileLayer, columns: list[str] | None, crs: Any) -> Loaded:
-    info = layers.describe(job.file(config.path), config.layer, config.encoding)
+    info = _described(job, config)
     what = f"Column {config.code} of {config.path}"
     _require(info.fields, [config.code], config.path)
     _require(info.fields, columns or [], info.name)
     found = layers.read_apart(info, columns) if columns is not None else None
     if found is not None:
         rows, features = found
-        there = _declared(info.crs, config.path, config.crs)
-        source = features.located(there)
-        codes = as_codes(rows[config.code], config.code_width, what)
-        moved = source if crs is None or same_crs(there, crs) else Reprojected(source, CRS(crs))
-        return Loaded(config, info, rows, codes, source, moved)
+        return apart(config, info, rows, features.located(_declared(info.crs, config.path, config.crs)), crs)
     original = layers.read(job.file(config.path), config.layer, columns=columns, encoding=config.encoding)
     codes = as_codes(original[config.code], config.code_width, what)
     if not isinstance(original, gpd.GeoDataFrame):
-        return Loaded(config, info, original, codes, None, None)
+        return Loaded(config, info, original, codes, None, None, None)
     rows = pd.DataFrame(original.drop(columns=original.geometry.name))
     table = _located(original, config.path, config.crs, crs).assign(**{config.code: codes})
-    return Loaded(config, info, rows, codes, InMemory(original), InMemory(table))
+    return Loaded(config, info, rows, codes, InMemory(original), InMemory(table), None)
 
 
 def _located(table: gpd.GeoDataFrame, name: str, given: str | None, crs: Any) -> gpd.GeoDataFrame:

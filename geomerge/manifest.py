@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -34,17 +35,47 @@ class Hashes:
     def __init__(self, pool: Executor) -> None:
         self._pool = pool
         self._found: dict[Path, Future[str]] = {}
+        self._times: dict[Path, tuple[int, int]] = {}
 
     def start(self, paths: Iterable[Path]) -> None:
         """Start with files whose hash is asked for later."""
         for path in paths:
             if path not in self._found:
+                self._times[path] = _time(path)
                 self._found[path] = self._pool.submit(sha256, path)
+
+    def know(self, path: Path, digest: str) -> None:
+        """Note the hash of a file that is known already."""
+        self._found[path] = Future()
+        self._found[path].set_result(digest)
 
     def of(self, path: Path) -> str:
         """Return the hash of a file."""
         self.start([path])
         return self._found[path].result()
+
+    def outdated(self, path: Path) -> bool:
+        """Return whether a file was written to since its hash was asked for."""
+        return path in self._times and self._times[path] != _time(path)
+
+
+def _time(path: Path) -> tuple[int, int]:
+    """Return when a file was last written, and its size."""
+    try:
+        found = path.stat()
+    except OSError:  # hashing it says what is wrong
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
+
+
+@contextlib.contextmanager
+def hashing() -> Iterator[Hashes]:
+    """Give what computes hashes while other work goes on; those that nobody waits for are given up in the end."""
+    pool = ThreadPoolExecutor(2)
+    try:
+        yield Hashes(pool)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def listed(files: Mapping[str, Path], digest: Callable[[Path], str] = sha256) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, Any, Final, Literal
+from typing import IO, Final, Literal
 
 import geopandas as gpd
 import matplotlib as mpl
@@ -23,9 +23,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from geomerge.crs import require_projected, require_same_crs
-from geomerge.drawing import Extent, Panel, dashes, draw_panel
+from geomerge.drawing import Widths, add_panel, changed_units, dashes, draw_panel, draw_scale
 from geomerge.errors import InputError
-from geomerge.palette import CHANGES, INK, LINES
+from geomerge.layout import Extent, Frame, arrange
+from geomerge.palette import CHANGES, INK, LINES, STRANGE_LETTERS
 
 Format = Literal["png", "svg", "pdf"]
 
@@ -50,7 +51,7 @@ def change_map(
     size: tuple[float, float] | None = None,
     labels: bool = True,
     extent: Literal["auto", "changes", "all"] | Extent = "auto",
-    show: Literal["both", "before", "after"] = "both",
+    show: Literal["both", "before", "after", "change"] = "both",
 ) -> Figure:
     """Draw the units before and after, coloured by change, with the boundaries removed and new.
 
@@ -70,7 +71,7 @@ def change_map(
         ``changes`` shows the changed units, ``all`` every unit, ``auto`` the changed units where they
         fill less than a third of the whole; or bounds ``(minx, miny, maxx, maxy)``.
     show
-        One panel, or both.
+        One panel, or both; ``change`` is the units after, with the lines removed and the new ones in one map.
 
     Returns
     -------
@@ -91,27 +92,36 @@ def change_map(
     ['Before · 2 units', 'After · 1 unit']
     """
     _check(units_before, units, lines)
-    sides = [("Before", units_before, ("kept", "removed")), ("After", units, ("kept", "new"))]
-    if show != "both":
+    sides: list[tuple[str, gpd.GeoDataFrame, tuple[str, ...]]] = [
+        ("Before", units_before, ("kept", "removed")),
+        ("After", units, ("kept", "new")),
+    ]
+    if show == "change":
+        sides = [("Change", changed_units(units_before, units), ("kept", "removed", "new"))]
+    elif show != "both":
         sides = sides[:1] if show == "before" else sides[1:]
-    bounds = _extent(units_before, units, extent)
+    bounds = extent_of(units_before, units, extent)
     legend = _legend_entries([side[1] for side in sides], lines, {name for side in sides for name in side[2]})
     width = size[0] if size else 11.0
     strip = MARGIN + 0.2 * math.ceil(len(legend) / _legend_columns(width)) + 0.12
     chrome = (MARGIN + (0.27 if title else 0.0), strip)
     ground = (bounds[2] - bounds[0], bounds[3] - bounds[1])
-    with _settings():
+    with settings():
         figure = Figure(figsize=size or _page_size(ground, len(sides), sum(chrome)), facecolor="white")
         FigureCanvasAgg(figure)
-        panels = _panels(figure, bounds, len(sides), chrome)
+        page, widths = tuple(figure.get_size_inches()), Widths()
+        found = arrange(page, bounds, len(sides), Frame(MARGIN, *chrome, GAP, HEADING))
+        panels = [add_panel(figure, found, number, widths=widths) for number in range(len(sides))]
         for panel, (heading, table, statuses) in zip(panels, sides, strict=True):
             draw_panel(panel, heading, table, lines, statuses, labels=labels)
         _draw_frame(figure, title, legend)
-        _draw_scale(figure, panels[-1], units.crs)
+        draw_scale(figure, panels[-1], units.crs, right=width - MARGIN, base=MARGIN)
     return figure
 
 
-def save_figure(figure: Figure, target: str | PathLike[str] | IO[bytes], *, format: Format = "png") -> None:
+def save_figure(
+    figure: Figure, target: str | PathLike[str] | IO[bytes], *, format: Format = "png", dpi: int = 160
+) -> None:
     """Write a figure so that the same figure gives the same bytes, without dates or program names.
 
     Parameters
@@ -121,7 +131,9 @@ def save_figure(figure: Figure, target: str | PathLike[str] | IO[bytes], *, form
     target
         A path, or an open binary file.
     format
-        ``png`` (160 dots per inch), ``svg`` or ``pdf``.
+        ``png``, ``svg`` or ``pdf``.
+    dpi
+        Dots per inch of a PNG.
 
     Examples
     --------
@@ -131,8 +143,8 @@ def save_figure(figure: Figure, target: str | PathLike[str] | IO[bytes], *, form
     b'PNG'
     """
     buffer = io.BytesIO()
-    with _settings():
-        figure.savefig(buffer, format=format, dpi=160, metadata=METADATA[format])
+    with settings():
+        figure.savefig(buffer, format=format, dpi=dpi, metadata=METADATA[format])
     content = buffer.getvalue()
     if format == "svg":
         content = _shorter(content.decode("utf-8")).encode("utf-8")
@@ -143,7 +155,7 @@ def save_figure(figure: Figure, target: str | PathLike[str] | IO[bytes], *, form
 
 
 def figure_svg(figure: Figure) -> str:
-    """Return the SVG markup of a figure, for :func:`geomerge.report.page`.
+    """Return the SVG markup of a figure, for :func:`geomerge.page.page`.
 
     Examples
     --------
@@ -156,12 +168,15 @@ def figure_svg(figure: Figure) -> str:
 
 
 @contextmanager
-def _settings() -> Iterator[None]:
+def settings() -> Iterator[None]:
     """Draw with our settings whatever the user's are; a script the font lacks is no reason to warn."""
-    ours = mpl.rc_context({"font.family": ["DejaVu Sans"], "svg.fonttype": "none", "svg.hashsalt": "geomerge"})
-    with ours, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from font", category=UserWarning)
-        yield
+    with mpl.rc_context({"font.family": ["DejaVu Sans"], "svg.fonttype": "none", "svg.hashsalt": "geomerge"}):
+        if any(getattr(known[1], "pattern", None) == STRANGE_LETTERS for known in warnings.filters):
+            yield  # said already, by who draws in a thread of its own
+            return
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=STRANGE_LETTERS, category=UserWarning)
+            yield
 
 
 def _check(units_before: gpd.GeoDataFrame, units: gpd.GeoDataFrame, lines: gpd.GeoDataFrame) -> None:
@@ -188,7 +203,7 @@ def _check(units_before: gpd.GeoDataFrame, units: gpd.GeoDataFrame, lines: gpd.G
     require_same_crs(**{name: table for name, table in tables.items() if len(table)})
 
 
-def _extent(units_before: gpd.GeoDataFrame, units: gpd.GeoDataFrame, extent: str | Extent) -> Extent:
+def extent_of(units_before: gpd.GeoDataFrame, units: gpd.GeoDataFrame, extent: str | Extent) -> Extent:
     """Return the bounds to show, with a margin of three per cent unless they were given."""
     if not isinstance(extent, str):
         if extent[0] >= extent[2] or extent[1] >= extent[3]:
@@ -227,35 +242,6 @@ def _page_size(ground: tuple[float, float], count: int, chrome: float) -> tuple[
     """Return a page eleven inches wide on which the panels have the proportions of the ground."""
     width = (11.0 - 2 * MARGIN - GAP * (count - 1)) / count
     return 11.0, chrome + HEADING + min(max(width * ground[1] / ground[0], 3.6), 7.5)
-
-
-def _panels(figure: Figure, extent: Extent, count: int, chrome: tuple[float, float]) -> list[Panel]:
-    """Lay out the panels beside or above each other, whichever shows more, and fill them with map.
-
-    ``chrome`` is the height in inches taken above and below the panels.
-    """
-    page = figure.get_size_inches()
-    width, height = page[0] - 2 * MARGIN, page[1] - sum(chrome)
-    choices = []
-    for columns, rows in ((count, 1), (1, count)):
-        across = (width - GAP * (columns - 1)) / columns
-        up = (height - GAP * (rows - 1)) / rows - HEADING
-        inch = max((extent[2] - extent[0]) / across, (extent[3] - extent[1]) / max(up, 0.1))
-        choices.append((inch, rows, columns, across, max(up, 0.1)))
-    inch, _, columns, across, up = min(choices)
-    x, y = (extent[0] + extent[2]) / 2, (extent[1] + extent[3]) / 2
-    shown = (x - across * inch / 2, y - up * inch / 2, x + across * inch / 2, y + up * inch / 2)
-    panels = []
-    for number in range(count):
-        row, column = divmod(number, columns)
-        left = MARGIN + column * (across + GAP)
-        base = page[1] - chrome[0] - (row + 1) * (up + HEADING) - row * GAP
-        axes = figure.add_axes((left / page[0], base / page[1], across / page[0], up / page[1]))
-        axes.set(xlim=shown[::2], ylim=shown[1::2], xticks=[], yticks=[], facecolor="white")
-        for spine in axes.spines.values():
-            spine.set(color="#d0d0d0", linewidth=0.5)
-        panels.append(Panel(axes, shown, inch / 72))
-    return panels
 
 
 def _legend_entries(
@@ -305,33 +291,11 @@ def _draw_frame(figure: Figure, title: str | None, entries: list[Patch | Line2D]
         )
 
 
-def _draw_scale(figure: Figure, panel: Panel, crs: Any) -> None:
-    """Draw a bar of a round length below the panels, at the right."""
-    width, height = figure.get_size_inches()
-    metre = 1.0 / crs.axis_info[0].unit_conversion_factor
-    inch = 72 * panel.point / metre
-    length = _round_length(1.8 * inch)
-    right, base = 1 - MARGIN / width, MARGIN / height
-    left = right - length / inch / width
-    tick = 0.06 / height
-    figure.add_artist(
-        Line2D([left, left, right, right], [base + tick, base, base, base + tick], color=INK, linewidth=0.9)
-    )
-    text = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
-    figure.text((left + right) / 2, base + 0.05 / height, text, fontsize=8, color=INK, ha="center", va="bottom")
-
-
-def _round_length(longest: float) -> float:
-    """Return the longest length of 1, 2 or 5 times a power of ten that is not above ``longest``."""
-    power = 10.0 ** math.floor(math.log10(longest))
-    return max(power * step for step in (1, 2, 5) if power * step <= longest)
-
-
 def _shorter(svg: str) -> str:
     """Return SVG with the coordinates of its shapes in hundredths of a point, and no line breaks in them."""
 
     def shorten(match: re.Match[str]) -> str:
-        rounded = re.sub(r"(\.\d\d)\d+", r"\1", match.group())
-        return re.sub(r" ?\n(?:L )?", " ", rounded)
+        rounded = re.sub(r"(?<=\.\d\d)\d+", "", match.group())
+        return rounded.replace(" \n", "\n").replace("\nL ", " ").replace("\n", " ")
 
     return re.sub(r'\bd="[^"]*"', shorten, svg)

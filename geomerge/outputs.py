@@ -4,35 +4,42 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 
 from geomerge import layers, qgis
 from geomerge.costs import Costs
-from geomerge.drawing import lighter
+from geomerge.decisions import Ground, answers
 from geomerge.export import send
 from geomerge.files import csvfile, geopackage
 from geomerge.findings import Finding, findings_table
 from geomerge.inputs import Inputs
 from geomerge.job import LayerConfig
-from geomerge.manifest import Hashes, listed, manifest, write_manifest
-from geomerge.maps import change_map, figure_svg, save_figure
+from geomerge.manifest import listed, manifest, write_manifest
+from geomerge.page import page
+from geomerge.page.gather import gather
+from geomerge.pictures import background, draw
 from geomerge.previous import MANIFEST, REVIEW, TIMINGS
 from geomerge.progress import progress
-from geomerge.report import number, page, square_km
-from geomerge.results import Results, counts, described, fates, ledger, review
+from geomerge.projecting import ANSWERS, BOUNDARIES, Shown, boundary_style, kinds_of, project_file, review_style
+from geomerge.registering import described as registers_described
+from geomerge.registering import write_registers
+from geomerge.results import LEDGER, Results, counts, described, fates, parents
+from geomerge.reuse import Reuse
+from geomerge.reuse.past import LEDGER_FILE
+from geomerge.reuse.recipes import Recipe, digest
+from geomerge.stamping import plan_digest, provenance, stamp
+from geomerge.streamed import ledgers
 from geomerge.updates import layer_revision, unit_revision
 
 log = logging.getLogger("geomerge")
-
-BOUNDARIES = "boundaries.gpkg"
 
 
 @dataclass(frozen=True)
@@ -43,15 +50,21 @@ class Writing:
     inputs: Inputs
     results: Results
     findings: list[Finding]
-    hashes: Hashes
+    reuse: Reuse
+    registers: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
+
+    def step(self, name: str, recipe: Recipe, write: Callable[[], None]) -> None:
+        """Write files, or take those of the previous results if they were made by the same recipe."""
+        self.reuse.step(self.folder, name, recipe, self.findings, write)
 
     @property
     def complete(self) -> Results:
-        """The results with all findings made so far."""
-        return dataclasses.replace(self.results, findings=tuple(dict.fromkeys(self.findings)))
+        """The results with all findings and counts made so far."""
+        findings = tuple(dict.fromkeys(self.findings))
+        return dataclasses.replace(self.results, findings=findings, registers=dict(self.registers))
 
 
-def write_outputs(folder: Path, inputs: Inputs, results: Results, costs: Costs | None = None) -> Results:
+def write_outputs(folder: Path, inputs: Inputs, results: Results, reuse: Reuse, costs: Costs | None = None) -> Results:
     """Write all results of a job into an empty folder; the manifest comes last and holds the hashes of the others.
 
     What each step took stands apart from the manifest, in a file of its own: it differs from run to run.
@@ -59,27 +72,41 @@ def write_outputs(folder: Path, inputs: Inputs, results: Results, costs: Costs |
     Returns the results with the findings made on the way, such as what a format cannot hold.
     """
     costs = costs or Costs()
-    writers: list[tuple[str, Callable[[Writing], None]]] = [
-        ("boundaries", _write_boundaries),
-        ("layers", _write_layers),
-        ("review", _write_review),
-        ("tables", _write_tables),
-        ("project", _write_project),
-        ("report", _write_report),
-    ]
-    with ThreadPoolExecutor(1) as pool:
-        out = Writing(folder, inputs, results, list(results.findings), Hashes(pool))
-        out.hashes.start(inputs.files.values())
+    out = Writing(folder, inputs, results, list(results.findings), reuse)
+    reuse.hashes.start(inputs.files.values())
+    with background() as pool:
+        drawing = _start_drawing(out, pool)
+        writers: list[tuple[str, Callable[[Writing], None]]] = [
+            ("boundaries", _write_boundaries),
+            ("layers", _write_layers),
+            ("tables", _write_tables),
+            ("registers", _write_registers),
+            ("review", _write_review),
+            ("streets", _write_streets),
+            ("project", _write_project),
+            ("report", partial(_write_report, drawing=drawing)),
+        ]
         for what, write in progress(writers, "write"):
             log.info("writing %s", what)
             with costs.of(f"write {what}"):
                 write(out)
-            out.hashes.start(_files(folder).values())
-        with costs.of("hash what was read and written"):
-            outputs = listed(_files(folder), out.hashes.of)
-    write_manifest(folder / MANIFEST, _manifest(out) | {"outputs": outputs, "timings": TIMINGS})
+            reuse.hashes.start(_files(folder).values())
+    with costs.of("hash what was read and written"):
+        told = _manifest(out)
+        reuse.note(folder, told, out.complete)
+        outputs = listed(_files(folder), reuse.hashes.of)
+    write_manifest(folder / MANIFEST, told | {"outputs": outputs, "timings": TIMINGS})
     write_manifest(folder / TIMINGS, costs.record())
     return out.complete
+
+
+def write_again(folder: Path, reuse: Reuse, costs: Costs) -> tuple[dict[str, Any], tuple[Finding, ...]]:
+    """Put previous results of which nothing changed into an empty folder; return the numbers and the findings."""
+    told, findings = reuse.take_all(folder)
+    outputs = listed(_files(folder), reuse.hashes.of)
+    write_manifest(folder / MANIFEST, told | {"outputs": outputs, "timings": TIMINGS})
+    write_manifest(folder / TIMINGS, costs.record())
+    return told["counts"], findings
 
 
 def _files(folder: Path) -> dict[str, Path]:
@@ -92,14 +119,27 @@ def _stamp(results: Results) -> str:
 
 
 def _manifest(out: Writing) -> dict[str, Any]:
-    return manifest(
+    found = manifest(
         title=_title(out.inputs),
         dates=out.results.dates,
         inputs=out.inputs.files,
         counts=counts(out.complete),
         findings=out.complete.findings,
-        digest=out.hashes.of,
+        digest=out.reuse.hashes.of,
     )
+    decided = out.inputs.decisions.drop(columns="basis").to_dict("records")
+    told = {"plan": out.results.plan.sentences(), "plan_sha256": plan_digest(out.results), "decisions": decided}
+    return found | told | {"tables": _tables(out.inputs), "registers": registers_described(out.inputs.job.registers)}
+
+
+def _tables(inputs: Inputs) -> dict[str, dict[str, Any]]:
+    """Return where each updated layer stands, and in which columns its code, id and key are."""
+    found = {}
+    for name, loaded in {"units": inputs.units, **inputs.layers}.items():
+        config = loaded.config
+        place: dict[str, Any] = {"file": f"layers/{config.target}", "layer": loaded.info.layer, "code": config.code}
+        found[name] = place | ({"id": config.id, "key": config.key} if isinstance(config, LayerConfig) else {})
+    return found
 
 
 def _title(inputs: Inputs) -> str:
@@ -123,22 +163,16 @@ def _boundary_tables(inputs: Inputs, results: Results) -> dict[str, gpd.GeoDataF
 
 def _write_boundaries(out: Writing) -> None:
     tables = _boundary_tables(out.inputs, out.results)
+    recipe = out.reuse.recipe(tables, _stamp(out.results))
+    out.step(BOUNDARIES, recipe, lambda: _write_boundary_tables(out, tables, recipe))
+
+
+def _write_boundary_tables(out: Writing, tables: dict[str, gpd.GeoDataFrame], recipe: Recipe) -> None:
     for name, table in tables.items():
         layers.write(table, out.folder / BOUNDARIES, name, changed_at=_stamp(out.results))
-    styles = {name: _boundary_style(name, table) for name, table in tables.items()}
+    styles = {name: boundary_style(name, table) for name, table in tables.items()}
     _add_styles(out.folder / BOUNDARIES, styles, out.results)
-
-
-def _boundary_style(name: str, table: gpd.GeoDataFrame) -> qgis.LayerStyle:
-    roles: dict[str, tuple[qgis.Role, str | None]] = {
-        "units": ("units", "change"),
-        "units_before": ("units_before", "change"),
-        "boundary_lines": ("boundary_lines", "status"),
-        "pieces": ("pieces", None),
-        "inserted_corners": ("inserted_corners", None),
-    }
-    role, column = roles.get(name, ("level", None))
-    return qgis.style_for(role, values=table[column] if column else None)
+    stamp(out.folder / BOUNDARIES, tables, provenance(out.results, recipe))
 
 
 def _add_styles(path: Path, styles: dict[str, qgis.LayerStyle], results: Results) -> None:
@@ -150,149 +184,113 @@ def _add_styles(path: Path, styles: dict[str, qgis.LayerStyle], results: Results
 
 def _write_layers(out: Writing) -> None:
     """Write every layer as a revision of its file; layers of one file go into one file again."""
-    files: dict[Path, tuple[layers.Info, dict[str, layers.Revision]]] = {}
-    for name, loaded in {"": out.inputs.units, **out.inputs.layers}.items():
-        revision = (
-            layer_revision(loaded, out.results, name)
-            if name
-            else unit_revision(loaded, out.results, out.findings.append)
-        )
-        target = out.folder / "layers" / loaded.config.target
-        files.setdefault(target, (loaded.info, {}))[1][loaded.info.layer or ""] = revision
-    for target, (info, revisions) in files.items():
-        send(info, target, revisions, changed_at=_stamp(out.results), findings=out.findings)
+    for target, names in out.reuse.files().items():
+        recipe = out.reuse.file_recipe(names)
+        out.step(target, recipe, partial(_write_layer_file, out, target, names, recipe))
 
 
-def _reviews(inputs: Inputs, results: Results) -> dict[str, Any]:
-    tables = {}
-    for name, loaded in inputs.layers.items():
-        config = loaded.config
-        assert isinstance(config, LayerConfig)
-        tables[name] = review(results, name, config.code, config.id, config.key)
-    return {name: table for name, table in tables.items() if len(table)}
+def _write_layer_file(out: Writing, target: str, names: Sequence[str], recipe: Recipe) -> None:
+    loaded = [out.inputs.layers[name] if name else out.inputs.units for name in names]
+    revisions = {
+        layer.info.layer or "": layer_revision(layer, out.results, name)
+        if name
+        else unit_revision(layer, out.results, out.findings.append)
+        for name, layer in zip(names, loaded, strict=True)
+    }
+    send(loaded[0].info, out.folder / target, revisions, changed_at=_stamp(out.results), findings=out.findings)
+    stamp(out.folder / target, revisions, provenance(out.results, recipe))
+
+
+def _reviews(results: Results) -> dict[str, Any]:
+    return {name: account.review for name, account in results.accounts.items() if account.review is not None}
 
 
 def _write_review(out: Writing) -> None:
-    tables = _reviews(out.inputs, out.results)
-    for name, table in tables.items():
-        layers.write(table, out.folder / REVIEW, name, changed_at=_stamp(out.results))
+    tables, config = _reviews(out.results), out.inputs.job.units
     located = findings_table(out.findings, out.results.units.crs)
-    layers.write(located, out.folder / REVIEW, "findings", changed_at=_stamp(out.results))
-    styles = {name: _review_style(table, _kinds(table)[0]) for name, table in tables.items()}
-    styles["findings"] = qgis.style_for("findings", geometry=_kinds(located)[0], values=located["severity"])
+    new = out.results.new_units
+    names = dict(zip(new[config.code], new[config.name or config.code], strict=True))
+    ground = Ground.of(out.results.pieces, names)
+    allowed = [answers(pd.DataFrame(table), ground) for table in tables.values()]
+    written = tables | ({ANSWERS: pd.concat(allowed, ignore_index=True)} if allowed else {})
+    recipe = out.reuse.recipe(written, located, _stamp(out.results))
+    out.step(REVIEW, recipe, lambda: _write_review_tables(out, written, located))
+
+
+def _write_review_tables(out: Writing, tables: dict[str, Any], located: gpd.GeoDataFrame) -> None:
+    for name, table in {**tables, "findings": located}.items():
+        layers.write(table, out.folder / REVIEW, name, changed_at=_stamp(out.results))
+    styles = {name: review_style(table, kinds_of(table)[0]) for name, table in tables.items()}
+    styles["findings"] = qgis.style_for("findings", geometry=kinds_of(located)[0], values=located["severity"])
     _add_styles(out.folder / REVIEW, styles, out.results)
 
 
-def _kinds(table: Any) -> tuple[qgis.Geometry, ...]:
-    return qgis.geometries(table.geom_type.dropna().unique()) if isinstance(table, gpd.GeoDataFrame) else ("table",)
-
-
-def _review_style(table: Any, kind: qgis.Geometry) -> qgis.LayerStyle:
-    return (
-        qgis.style_for("review", geometry=kind, values=table["reason"]) if kind != "table" else qgis.style_for("table")
-    )
-
-
 def _write_tables(out: Writing) -> None:
-    configs = {name: loaded.config for name, loaded in out.inputs.layers.items()}
-    codes = {name: config.code for name, config in configs.items()}
-    ids = {name: config.id for name, config in configs.items() if isinstance(config, LayerConfig)}
     out.results.crosswalk.to_csv(out.folder / "crosswalk.csv", index=False, lineterminator="\n")
-    csvfile.write_table(out.folder / "ledger.csv", ledger(out.results, codes, ids))
+    parents(out.results, out.inputs.job.units).to_csv(out.folder / "parents.csv", index=False, lineterminator="\n")
+    with (out.folder / LEDGER_FILE).open("wb") as stream:
+        csvfile.write_header(stream, LEDGER)
+        for name, loaded in out.inputs.layers.items():
+            start, config = stream.tell(), loaded.config
+            if name in out.results.moved and isinstance(config, LayerConfig):
+                for table in ledgers(out.results.moved[name], name, config.code, config.id):
+                    csvfile.write_rows(stream, table)
+            else:
+                out.reuse.take_rows(name, stream)
+            out.reuse.record.ledger[name] = (start, stream.tell())
+
+
+def _write_registers(out: Writing) -> None:
+    out.registers.update(write_registers(out.folder, out.inputs, out.results, out.reuse, out.findings))
+
+
+def _write_streets(out: Writing) -> None:
+    for name, file in out.inputs.job.street_files.items():
+        out.step(file, out.reuse.file_recipe([name]), partial(_write_proposal, out, name, file))
+
+
+def _write_proposal(out: Writing, name: str, file: str) -> None:
+    found: Any = out.results.moved[name].streets
+    found.proposal.to_csv(out.folder / file, index=False, lineterminator="\n")
 
 
 def _write_project(out: Writing) -> None:
-    shown: list[qgis.ProjectLayer] = []
-    located = findings_table(out.findings, out.results.units.crs)
-    for name, table in {**_reviews(out.inputs, out.results), "findings": located}.items():
-        kinds = _kinds(table)
-        for kind in kinds:
-            style = (
-                qgis.style_for("findings", geometry=kind, values=table["severity"])
-                if name == "findings"
-                else _review_style(table, kind)
-            )
-            title = f"Review: {name}" if len(kinds) == 1 else f"Review: {name} ({kind}s)"
-            shown.append(qgis.ProjectLayer("review", title, REVIEW, style, name, mixed=len(kinds) > 1))
-    shown += _updated_layers(out.inputs)
-    for name, table in _boundary_tables(out.inputs, out.results).items():
-        group: qgis.Group = "before" if name == "units_before" else "after"
-        style = _boundary_style(name, table)
-        visible = name not in ("pieces", "inserted_corners")
-        shown.append(
-            qgis.ProjectLayer(group, name.replace("_", " ").capitalize(), BOUNDARIES, style, name, visible=visible)
-        )
-    content = qgis.project(_title(out.inputs), shown, crs=out.results.units.crs, extent=out.results.units.total_bounds)
-    (out.folder / "project.qgz").write_bytes(content)
+    tables, located = _boundary_tables(out.inputs, out.results), findings_table(out.findings, out.results.units.crs)
+    shown = Shown(_title(out.inputs), out.inputs, out.results, tables, _reviews(out.results), located)
+    (out.folder / "project.qgz").write_bytes(project_file(shown))
 
 
-def _updated_layers(inputs: Inputs) -> list[qgis.ProjectLayer]:
-    found = []
-    for name, loaded in inputs.layers.items():
-        if loaded.source is None or loaded.info.driver == "CSV":
-            continue
-        file = f"layers/{loaded.config.target}"
-        table = loaded.info.layer if file.endswith((".gpkg", ".gdb")) else None
-        kind = qgis.geometries(loaded.source.kinds())[0]
-        style = qgis.style_for("features", geometry=kind)
-        found.append(qgis.ProjectLayer("after", name, file, style, table, crs=loaded.source.crs, visible=False))
-    return found
+@dataclass(frozen=True)
+class _Drawing:
+    """The figures, as they are being drawn; None where the previous ones are taken."""
+
+    recipe: Recipe
+    pictures: Future[dict[str, bytes]] | None
 
 
-def _write_report(out: Writing) -> None:
+def _start_drawing(out: Writing, pool: Executor) -> _Drawing:
     config = out.inputs.job.units
     before, after = fates(out.results, config.code, config.name), described(out.results, config.code, config.name)
-    title = _title(out.inputs)
-    before, after, lines = _for_maps(before, after, out.results.lines)
-    both = change_map(before, after, lines, title=f"{title}, {out.results.dates[-1]}")
-    (out.folder / "figures").mkdir()
-    save_figure(both, out.folder / "figures" / "before_after.png", format="png")
-    figures = {
-        "Before and after": figure_svg(both),
-        "Before": figure_svg(change_map(before, after, lines, show="before")),
-        "After": figure_svg(change_map(before, after, lines, show="after")),
-    }
-    (out.folder / "figures" / "before_after.svg").write_bytes(figures["Before and after"].encode())
-    moved = pd.DataFrame([{"layer": name, **found.counts()} for name, found in out.results.moved.items()])
-    numbers = moved.columns.drop("layer", errors="ignore")
-    moved[numbers] = moved[numbers].fillna(0).astype(np.int64)
-    area = out.results.crosswalk.rename(columns={"amount": "area_m2"})[
-        ["old_code", "new_code", "kind", "share", "area_m2"]
-    ]
-    units = pd.DataFrame(after.drop(columns="geometry")).rename(columns={"area_m2": "area"})
-    text = page(
-        title=title,
-        date=out.results.dates[-1],
-        sentences=out.results.plan.sentences(),
-        summary=summary(out.results),
-        figures=figures,
-        area=area[out.results.crosswalk["event"] != ""],
-        layers=moved,
-        units=units,
-        findings=out.findings,
-        manifest=_manifest(out),
-    )
-    (out.folder / "report.html").write_text(text, encoding="utf-8")
+    shown = (before, after, out.results.lines, f"{_title(out.inputs)}, {out.results.dates[-1]}")
+    recipe = out.reuse.recipe(*shown)
+    return _Drawing(recipe, pool.submit(draw, *shown) if out.reuse.why("figures", recipe) else None)
 
 
-def _for_maps(*tables: gpd.GeoDataFrame) -> list[gpd.GeoDataFrame]:
-    """Return tables with the corners that maps of what changes can show."""
-    changed = [table[table["change"] != "unchanged"] for table in tables if "change" in table.columns]
-    boxes = [table.total_bounds for table in changed if len(table)]
-    boxes = boxes or [table.total_bounds for table in tables if len(table)]
-    widths = [max(east - west, north - south) for west, south, east, north in boxes]
-    return [lighter(table, np.nanmin([*widths, np.inf])) for table in tables]
+def _write_figures(out: Writing, drawing: _Drawing) -> str:
+    """Write the figures; return the one of both sides as SVG."""
+    folder = out.folder / "figures"
+
+    def write() -> None:
+        folder.mkdir()
+        for name, content in drawing.pictures.result().items() if drawing.pictures else ():
+            (folder / name).write_bytes(content)
+
+    out.step("figures", drawing.recipe, write)
+    return (folder / "before_after.svg").read_text(encoding="utf-8")
 
 
-def summary(results: Results) -> list[tuple[str, str]]:
-    """Return the numbers a person wants to see first: label and text."""
-    balance = results.balance.iloc[0]
-    moved = {name: found.counts() for name, found in results.moved.items()}
-    return [
-        ("units before", number(len(results.units))),
-        ("units after", number(len(results.new_units))),
-        ("rows moved", number(sum(layer["moved"] for layer in moved.values()))),
-        ("rows for review", number(sum(layer["review"] for layer in moved.values()))),
-        ("area", f"{square_km(balance['after'])} km²"),
-        ("area balance", f"{balance['difference']:.3f} m²"),
-    ]
+def _write_report(out: Writing, drawing: _Drawing) -> None:
+    figure, told = _write_figures(out, drawing), _manifest(out)
+    run, title = digest(told["inputs"], told["versions"])[:16], _title(out.inputs)
+    content = gather(out.inputs, out.complete, out.findings, told, title=title, run=run, figure=figure)
+    (out.folder / "report.html").write_text(page(content, language=out.inputs.job.language), encoding="utf-8")

@@ -13,6 +13,7 @@ from typing import Final
 
 INK: Final = "#1f2328"
 PAPER: Final = "#ffffff"
+STRANGE_LETTERS: Final = r"Glyph .* missing from font"  # the warning at a script that the font lacks, which is no fault
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,30 @@ class SeverityClass:
     color: str
 
 
+@dataclass(frozen=True)
+class MethodClass:
+    """How a feature came to its new unit, as a legend shows it.
+
+    Parameters
+    ----------
+    name
+        Value of the column ``method`` of the ledger; ``review`` for a feature that waits for a decision.
+    text
+        Words for the legend.
+    color
+        Colour of the feature.
+
+    Examples
+    --------
+    >>> METHODS["contains"].text
+    'By place'
+    """
+
+    name: str
+    text: str
+    color: str
+
+
 CHANGES: Final[Mapping[str, ChangeClass]] = MappingProxyType(
     {
         one.name: one
@@ -130,6 +155,20 @@ SEVERITIES: Final[Mapping[str, SeverityClass]] = MappingProxyType(
         for one in (
             SeverityClass("must", "Must be mended", "#d55e00"),
             SeverityClass("should", "Should be looked at", "#f0c419"),
+        )
+    }
+)
+
+METHODS: Final[Mapping[str, MethodClass]] = MappingProxyType(
+    {
+        one.name: one
+        for one in (
+            MethodClass("code", "By code", "#56b4e9"),
+            MethodClass("contains", "By place", "#009e73"),
+            MethodClass("share", "By share", "#e69f00"),
+            MethodClass("follows", "Follows another layer", "#cc79a7"),
+            MethodClass("decision", "By decision", "#5b2a86"),
+            MethodClass("review", "In review", "#d55e00"),
         )
     }
 )

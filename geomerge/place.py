@@ -8,7 +8,6 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geomerge.borders import Borders
 from geomerge.coverage import Indices, Numbers, present
 from geomerge.faces import UNSETTLED, Faces, without_box
 from geomerge.fates import Fates
@@ -46,10 +45,14 @@ class Place:
         The rows whose place matters.
     unit
         The unit of each of all features, by its code.
+    fates, faces
+        What the pieces say of units, and the pieces as faces.
     """
 
-    def __init__(self, features: Features, bounds: Numbers, looked_at: Indices, unit: Indices, fates: Fates) -> None:
-        holder = Faces(fates.shapes, len(looked_at)).holder(bounds[looked_at])
+    def __init__(
+        self, features: Features, bounds: Numbers, looked_at: Indices, unit: Indices, fates: Fates, faces: Faces
+    ) -> None:
+        holder = faces.holder(bounds[looked_at])
         unit = unit[looked_at]
         at_home = (holder >= 0) & (unit >= 0) & (np.append(fates.unit, -1)[holder] == unit)
         told = ~at_home | fates.is_cut(unit)
@@ -79,7 +82,7 @@ class Place:
         """Look at the geometry of features: locate the unsettled ones, measure how far those of units cut are off."""
         cut, unsettled = self.fates.is_cut(self.unit), holder == UNSETTLED
         wanted = np.flatnonzero(unsettled | (cut & ~self.missing))
-        borders = Borders(self.fates.shapes) if unsettled.any() else None
+        borders = self.fates.borders if unsettled.any() else None
         found = []
         for at in range(0, len(wanted), ROWS):
             some = wanted[at : at + ROWS]

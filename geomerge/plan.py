@@ -44,12 +44,68 @@ class ParentName(Model):
 
 
 class KeyRule(Model):
-    """How leading numbers of parcel keys change: ``add`` to those in ``numbers``, or to all."""
+    """How parcel keys change; ``add``, ``keep``, ``prefix`` and ``table`` are the ways, and a rule has one of them.
 
-    from_: Code = Field(alias="from")
-    to: Code
+    Parameters
+    ----------
+    from_, to
+        The old unit (``from``) and the new one. A rule that names only one of them is for parcels that change
+        their unit; a ``table`` may do without both.
+    numbers
+        Leading numbers the rule is for, ``143`` or ``4-11``; all where none are given.
+    add
+        What is added to the leading number.
+    keep
+        The key stays as it is.
+    prefix
+        Where the key has no prefix yet, it gets this one; ``code`` stands for the end of the old unit's code.
+    table
+        File (CSV, XLSX) with old and new keys, in the columns ``from`` and ``to``, or ``old_key`` and ``new_key``.
+
+    Examples
+    --------
+    >>> print(KeyRule.model_validate({"from": "0719", "to": "0710", "numbers": "1-20", "add": 200}))
+    1-20 (add 200)
+    """
+
+    from_: Code | None = Field(default=None, alias="from")
+    to: Code | None = None
     numbers: Annotated[str, Field(pattern=r"^\d+(-\d+)?$"), AfterValidator(_rising)] | None = None
-    add: int
+    add: int | None = None
+    keep: bool = False
+    prefix: Text | None = None
+    table: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> KeyRule:
+        ways = [name for name in ("add", "prefix", "table") if getattr(self, name) is not None]
+        ways += ["keep"] if self.keep else []
+        if len(ways) != 1:
+            given = f"but here are {' and '.join(ways)}" if ways else "but here is none of them"
+            raise ValueError(f"a rule for keys has one of add, keep, prefix and table, {given}")
+        if self.table is None and self.from_ is None and self.to is None:
+            raise ValueError("a rule for keys names the old unit (from), the new one (to), or both")
+        if self.table is not None and self.numbers is not None:
+            raise ValueError("a table names its keys itself; leave numbers out")
+        return self
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """First and last leading number the rule is for."""
+        if self.numbers is None:
+            return 0, float("inf")
+        low, _, high = self.numbers.partition("-")
+        return int(low), int(high or low)
+
+    @property
+    def way(self) -> tuple[str, object]:
+        """The way keys change, and by what."""
+        ways = (("add", self.add), ("prefix", self.prefix), ("table", self.table))
+        return next(((name, value) for name, value in ways if value is not None), ("keep", ""))
+
+    def __str__(self) -> str:
+        name, value = self.way
+        return f"{'all numbers' if self.numbers is None else self.numbers} ({f'{name} {value}'.strip()})"
 
 
 class Plan(Model):
@@ -119,14 +175,21 @@ class Plan(Model):
         """Return the plan up to and including a date."""
         return self.model_copy(update={"events": tuple(e for e in self.events if self.date_of(e) <= date)})
 
+    def key_files(self) -> Iterator[str]:
+        """Yield each table of old and new keys the plan refers to, once."""
+        yield from dict.fromkeys(rule.table for rule in self.keys if rule.table is not None)
+
     def files(self) -> Iterator[str]:
         """Yield each file the plan refers to, once."""
         selectors = (selector for event in self.events for selector in event.selectors())
-        yield from dict.fromkeys(name for selector in selectors for name in selector.files)
+        layers = (name for selector in selectors for name in selector.files)
+        yield from dict.fromkeys([*layers, *self.key_files()])
 
     def to_crs(self, crs: CRS | str) -> Plan:
-        """Return the plan with its source tables in another CRS."""
-        return self.model_copy(update={"sources": {name: t.to_crs(crs) for name, t in self.sources.items()}})
+        """Return the plan with its source layers in another CRS; tables of keys have none."""
+        keys = set(self.key_files())
+        moved = {name: table if name in keys else table.to_crs(crs) for name, table in self.sources.items()}
+        return self.model_copy(update={"sources": moved})
 
     def sentences(self) -> list[str]:
         """Return one sentence an event, in order of dates; the date stands before it where there are several.

@@ -16,11 +16,13 @@ from geomerge.documents import beside, load
 from geomerge.errors import InputError, LayerError, PlanFormatError
 from geomerge.files.guards import staged
 from geomerge.findings import Finding
+from geomerge.keylayout import as_texts
 from geomerge.plan import Plan
-from geomerge.plantable import COLUMNS, load_table, rows_of
+from geomerge.plantable import COLUMNS, load_keys, load_table, rows_of
 
 if TYPE_CHECKING:  # a plan that names no layer is read without the time to load what reads them
     import geopandas as gpd
+    import pandas as pd
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -57,9 +59,10 @@ def read_plan(path: str | Path) -> Plan:
         raise PlanFormatError(f"{path} is no plan. A plan is a YAML (.yaml), CSV or XLSX file.")
     faults: list[str] = []
     sources = {}
-    for name in plan.files():
+    readers = {**dict.fromkeys(plan.files(), read_source), **dict.fromkeys(plan.key_files(), read_keys)}
+    for name, reader in readers.items():
         try:
-            sources[name] = read_source(path.parent, name)
+            sources[name] = reader(path.parent, name)
         except InputError as error:
             faults += [f"{path} refers to {name}. {fault}" for fault in error.faults]
     if faults:
@@ -78,6 +81,18 @@ def read_source(folder: Path, name: str) -> gpd.GeoDataFrame:
     if not isinstance(found, gpd.GeoDataFrame):
         raise InputError(f"{name} has no geometry, so it cannot show where a part lies.")
     return found
+
+
+def read_keys(folder: Path, name: str) -> pd.DataFrame:
+    """Read a table of old and new keys that a plan refers to; all its columns are text."""
+    import pandas as pd
+
+    from geomerge import layers
+
+    file, layer = layers.split_name(name)
+    if layer is None and file.lower().endswith(".xlsx"):
+        return load_keys(Path(beside(folder, file)))
+    return pd.DataFrame(layers.read(beside(folder, file), layer)).apply(as_texts)
 
 
 def write_plan(plan: Plan, path: str | Path, *, overwrite: bool = False, findings: list[Finding] | None = None) -> Path:
@@ -148,11 +163,14 @@ def _missing_sources(plan: Plan, folder: Path, overwrite: bool) -> dict[Path, di
 
 
 def _holds(folder: Path, name: str, table: gpd.GeoDataFrame) -> bool:
+    import geopandas as gpd
     import shapely
 
     from geomerge.crs import same_crs
 
     try:
+        if not isinstance(table, gpd.GeoDataFrame):
+            return read_keys(folder, name).reset_index(drop=True).equals(table.reset_index(drop=True))
         found = read_source(folder, name)
     except InputError:
         return False

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -21,6 +21,9 @@ from geomerge.events import KINDS
 from geomerge.files import csvfile
 from geomerge.plan import Plan
 from geomerge.selectors import SELECTORS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = (
     "date",
@@ -95,8 +98,27 @@ def _lines(path: Path) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
 
 
-def _sheet(path: Path) -> list[list[str]]:
-    """Read the first sheet; a number where a code is expected has lost its zeros and is refused."""
+def load_keys(path: Path) -> pd.DataFrame:
+    """Read the first sheet of a workbook as a table of keys, all text; PlanFormatError if a key has become a date."""
+    import pandas as pd
+
+    rows = _cells(path)
+    faults = [
+        f"{path} cell {cell.coordinate} holds a date, where a key must be text: 12/3 was read as a day. "
+        f"Format the column as text and write the key again."
+        for row in rows[1:]
+        for cell in row
+        if isinstance(cell.value, dt.date)
+    ]
+    if faults:
+        raise PlanFormatError(*faults)
+    texts = [[None if cell.value is None else _cell_text(cell.value) for cell in row] for row in rows]
+    header, filled = texts[0] if texts else [], [row for row in texts[1:] if any(row)]
+    return pd.DataFrame(filled, columns=[(name or "").strip() for name in header], dtype="string")
+
+
+def _cells(path: Path) -> list[tuple[Any, ...]]:
+    """Read the cells of the first sheet."""
     import openpyxl  # takes as long to load as a small plan to read
     from openpyxl.utils.exceptions import InvalidFileException
 
@@ -109,7 +131,12 @@ def _sheet(path: Path) -> list[list[str]]:
             book = openpyxl.load_workbook(path, data_only=True)
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise PlanFormatError(f"{path} is no XLSX file. Save it as an Excel workbook (.xlsx).") from error
-    rows = list(book.worksheets[0].iter_rows())
+    return list(book.worksheets[0].iter_rows())
+
+
+def _sheet(path: Path) -> list[list[str]]:
+    """Read the first sheet; a number where a code is expected has lost its zeros and is refused."""
+    rows = _cells(path)
     header = [str(cell.value or "").strip().lower() for cell in rows[0]] if rows else []
     faults = [
         f"{path} cell {cell.coordinate} holds {_number_of(cell.value)}, where {column} must be text. "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Literal
 
 import geopandas as gpd
@@ -35,7 +36,7 @@ from geomerge.features import Features, Held
 from geomerge.findings import Finding, collector
 from geomerge.place import EPSILON, Flags, Floats, Place, Ranked
 
-__all__ = ["Assignment", "reassign"]
+__all__ = ["Assignment", "Judge", "assign", "reassign"]
 
 Verify = Literal["affected", "all", "none"]
 Told = dict[str, NDArray[Any]]  # the columns of an assignment
@@ -166,18 +167,81 @@ def assign(
     InputError, CRSError
         If codes, options or CRS do not fit.
     """
-    _require_options(pieces, min_share, verify)
-    position, values = text_codes(codes)
-    fates = Fates(pieces)
-    unit = fates.units_of(position, values)
-    told = _by_code(position, unit, fates)
-    if features is None:
-        told["reason"][fates.is_cut(unit)] = NO_GEOMETRY
-    else:
-        _by_place(told, features, pieces, unit, fates, min_share, verify)
-    result = result_of(told)
+    result = Judge(pieces, len(codes), min_share=min_share, verify=verify).of(codes, features)
     report_review(result, collector(findings))
     return result
+
+
+class Judge:
+    """The rules of :func:`reassign` for features that come all at once or part by part, with the same answer.
+
+    Parameters
+    ----------
+    pieces, min_share, verify
+        As in :func:`reassign`.
+    count
+        How many features there are in all parts together.
+
+    Raises
+    ------
+    InputError
+        If an option or a column does not fit.
+    """
+
+    def __init__(
+        self, pieces: gpd.GeoDataFrame, count: int, *, min_share: float = 0.9, verify: Verify = "affected"
+    ) -> None:
+        _require_options(pieces, min_share, verify)
+        self.pieces, self.count, self.min_share, self.verify = pieces, count, min_share, verify
+        self.fates = Fates(pieces)
+
+    def of(self, codes: pd.Series, features: Features | None) -> pd.DataFrame:
+        """Say of each feature of a part what :func:`assign` says; what goes to review is not reported."""
+        position, values = text_codes(codes)
+        unit = self.fates.units_of(position, values)
+        told = _by_code(position, unit, self.fates)
+        if features is None:
+            told["reason"][self.fates.is_cut(unit)] = NO_GEOMETRY
+        else:
+            self._by_place(told, features, unit)
+        return result_of(told)
+
+    def prepare(self) -> None:
+        """Make what all parts need, so that it is known how much memory that takes."""
+        happens = self.count > 0 and bool(self.fates.affected.any())
+        if happens or (self.count > 0 and self.verify == "all"):
+            _ = self.faces
+        if happens and self.verify == "affected":
+            _ = self.affected
+
+    @cached_property
+    def faces(self) -> Faces:
+        """The pieces as faces."""
+        return Faces(self.fates.shapes, self.count)
+
+    @cached_property
+    def affected(self) -> Faces:
+        """The pieces of units that something happens to, as faces."""
+        return Faces(self.fates.shapes[self.fates.is_affected(self.fates.unit)], self.count)
+
+    def _by_place(self, told: Told, features: Features, unit: Indices) -> None:
+        """Say what the place says, of the features whose place matters."""
+        fates = self.fates
+        needed = (unit < 0) | fates.is_cut(unit) | (self.verify == "all")
+        compared = self.verify == "affected" and bool(fates.affected.any()) and len(unit) > 0
+        if not needed.any() and not compared:
+            return
+        require_same_crs(features=features, pieces=self.pieces)
+        if fates.is_cut(unit).any():
+            require_projected(self.pieces, "the layer of features")  # in the same CRS
+        bounds = features.bounds()
+        if compared:
+            needed |= fates.is_affected(unit)
+            # all others matter only if they may lie in an affected unit
+            rest = np.flatnonzero(~needed)
+            needed[rest] = self.affected.holder(bounds[rest]) != NOBODY
+        place = Place(features, bounds, np.flatnonzero(needed), unit, fates, self.faces)
+        _judge(told, place, fates, self.min_share, self.verify)
 
 
 def _require_options(pieces: gpd.GeoDataFrame, min_share: float, verify: str) -> None:
@@ -200,33 +264,6 @@ def _by_code(position: Indices, unit: Indices, fates: Fates) -> Told:
     told["reason"][unit < 0] = UNKNOWN_CODE
     told["reason"][position < 0] = NO_CODE
     return told
-
-
-def _by_place(
-    told: Told,
-    features: Features,
-    pieces: gpd.GeoDataFrame,
-    unit: Indices,
-    fates: Fates,
-    min_share: float,
-    verify: Verify,
-) -> None:
-    """Say what the place says, of the features whose place matters."""
-    needed = (unit < 0) | fates.is_cut(unit) | (verify == "all")
-    compared = verify == "affected" and bool(fates.affected.any()) and len(unit) > 0
-    if not needed.any() and not compared:
-        return
-    require_same_crs(features=features, pieces=pieces)
-    if fates.is_cut(unit).any():
-        require_projected(pieces, "the layer of features")  # in the same CRS
-    bounds = features.bounds()
-    if compared:
-        needed |= fates.is_affected(unit)
-        # all others matter only if they may lie in an affected unit
-        rest = np.flatnonzero(~needed)
-        needed[rest] = Faces(fates.shapes[fates.is_affected(fates.unit)], len(rest)).holder(bounds[rest]) != NOBODY
-    place = Place(features, bounds, np.flatnonzero(needed), unit, fates)
-    _judge(told, place, fates, min_share, verify)
 
 
 def _judge(told: Told, place: Place, fates: Fates, min_share: float, verify: Verify) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import combinations
 from typing import Any
 
 from geomerge.days import Day, days, hint, unknown_after, unknown_before
 from geomerge.events import BaseEvent, Correct, Create, Merge, Renumber, Split, Transfer
 from geomerge.findings import Finding
-from geomerge.plan import KeyRule, Plan
+from geomerge.keyrules import check_key_rules, where_of
+from geomerge.plan import Plan
 from geomerge.selectors import SELECTORS, Portion
 from geomerge.steps import first_parent, inherited, makers, parents_of, sole_parents
 
@@ -65,7 +65,7 @@ def check_plan(
             known_parents = sole_parents(day.step, known_parents)
     if parents is not None:
         findings += _strange_parents(plan, set(_present(parents).values()))
-    return [*findings, *_keys(plan, codes, road), *_key_numbers(plan)]
+    return [*findings, *check_key_rules(plan), *_key_units(plan, codes, road)]
 
 
 def _present(values: Mapping[str, Any] | None) -> dict[str, str]:
@@ -278,52 +278,24 @@ def _strange_parents(plan: Plan, known: set[str]) -> Iterator[Finding]:
                 yield Finding("should", "unknown parent", what, event.label(), remedy)
 
 
-def _keys(plan: Plan, codes: Iterable[str], road: Iterable[Day]) -> Iterator[Finding]:
+def _key_units(plan: Plan, codes: Iterable[str], road: Iterable[Day]) -> Iterator[Finding]:
     """Find rules for keys between units where nothing moves."""
     if not plan.keys:
         return
     heirs = {code: {code} for code in codes}
     for day in road:
         heirs = {old: {new for code in now for new in day.step.successors(code)} for old, now in heirs.items()}
+    reached = {new for found in heirs.values() for new in found}
     for rule in plan.keys:
-        where = _where(rule)
-        if rule.from_ not in heirs:
-            what = f"No unit has the code {rule.from_}"
-            yield _fault("key rule", what, where, hint(rule.from_, heirs))
-        elif rule.to not in heirs[rule.from_]:
-            found = sorted(heirs[rule.from_])
+        old, new = rule.from_, rule.to
+        if old is not None and old not in heirs:
+            yield _fault("key rule", f"No unit has the code {old}", where_of(rule), hint(old, heirs))
+        elif old is not None and new is not None and new not in heirs[old]:
+            found = sorted(heirs[old])
             remedy = f"It goes to {' and '.join(found)}." if found else "It ends without a successor."
-            yield _fault("key rule", f"Nothing of {rule.from_} goes to {rule.to}", where, remedy)
-
-
-def _key_numbers(plan: Plan) -> Iterator[Finding]:
-    """Find rules for keys whose order would decide, and those that lead to numbers no key has."""
-    rules = [(rule, *_span(rule)) for rule in plan.keys]
-    for (one, low, high), (other, start, end) in combinations(rules, 2):
-        first, last = max(low, start), min(high, end)
-        same = (one.from_, one.to, high - low) == (other.from_, other.to, end - start)
-        if same and first <= last and one.add != other.add:
-            what = f"The rules for {_numbers(one)} and {_numbers(other)} overlap, and neither is more specific"
-            yield _fault("key rule", what, _where(one), "Let each number fall under one of them.")
-    for rule, low, _ in rules:
-        if rule.numbers is not None and rule.add < 0 and low + rule.add < 1:
-            what = f"The rule for {_numbers(rule)} makes {low:.0f} {low + rule.add:.0f}, but numbers begin at 1"
-            yield _fault("key rule", what, _where(rule), "Correct the numbers, or what is added to them.")
-
-
-def _span(rule: KeyRule) -> tuple[float, float]:
-    if rule.numbers is None:
-        return 0, float("inf")
-    low, _, high = rule.numbers.partition("-")
-    return int(low), int(high or low)
-
-
-def _numbers(rule: KeyRule) -> str:
-    return f"{'all numbers' if rule.numbers is None else rule.numbers} (add {rule.add})"
-
-
-def _where(rule: KeyRule) -> str:
-    return f"keys from {rule.from_} to {rule.to}"
+            yield _fault("key rule", f"Nothing of {old} goes to {new}", where_of(rule), remedy)
+        elif old is None and new is not None and new not in reached:
+            yield _fault("key rule", f"No unit becomes {new}", where_of(rule), hint(new, reached))
 
 
 def _fault(check: str, what: str, where: str, remedy: str) -> Finding:

@@ -11,23 +11,17 @@ import shapely
 from geomerge.coverage import objects
 from geomerge.crs import back_to_source
 from geomerge.dissolve import OURS
-from geomerge.export import difference, equal
+from geomerge.export import difference
 from geomerge.files.revision import Revision
 from geomerge.findings import Finding
-from geomerge.inputs import Loaded
+from geomerge.loaded import Loaded
 from geomerge.results import Results
+from geomerge.streamed import revision_of
 
 
 def layer_revision(loaded: Loaded, results: Results, name: str) -> Revision:
     """Return the new codes and keys of a layer; rows in review and all other columns stay as they are."""
-    moved = results.moved[name]
-    # only rows that an event concerns: the code of any other row stays as it was written
-    new_codes = moved.assignment.updated.loc[moved.concerned, "new_code"]
-    after = {loaded.config.code: loaded.in_source_type(new_codes)}
-    after |= {str(column): values[moved.concerned] for column, values in moved.keys.items()}
-    before = loaded.rows[list(after)].loc[new_codes.index]
-    changed = {column: values[~equal(values, before[column])] for column, values in after.items()}
-    return Revision({column: values for column, values in changed.items() if len(values)})
+    return revision_of(loaded, results.moved[name])
 
 
 def unit_revision(loaded: Loaded, results: Results, report: Callable[[Finding], None]) -> Revision:

@@ -21,10 +21,11 @@ from cadastre import CRS, KEY, make_parcels, make_property_units
 from coast import Geometries, make_land
 from parcels import divide, node
 from regions import UNITS, Districts, make_districts
+from registers import write_registers
 
 HERE = Path(__file__).resolve().parent
 SEED = 2016
-BY_HAND = ["plan.yaml", "plan.csv"]
+BY_HAND = ["plan.yaml", "plan.csv", "streets_2017.csv"]
 
 # Vear, drawn generously over Tønsberg and the sea: only its side inside Stokke becomes a border
 VEAR = [
@@ -144,11 +145,15 @@ def main(folder: Path = HERE) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     tables, faults = make_tables()
     write_tables(tables, folder)
+    at_fault = {teigid for teigids in faults.values() for teigid in teigids}
+    registers = write_registers(folder, tables, at_fault, SEED)
     if folder.resolve() != HERE:
         for name in BY_HAND:
             shutil.copyfile(HERE / name, folder / name)
     for name, table in tables.items():
         print(f"{name}: {len(table)} rows")
+    for name, rows in registers.items():
+        print(f"{name}: {rows} rows")
     for fault, teigids in faults.items():
         print(f"{fault}: teigid {', '.join(map(str, teigids))}")
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -48,6 +49,17 @@ def sample() -> Path:
 
 
 @pytest.fixture(scope="session")
+def finished_sample(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the sample reform with its results in ``out``; tests that change something copy it."""
+    from geomerge.run import run
+
+    folder = tmp_path_factory.mktemp("finished") / "sample"
+    shutil.copytree(sample, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    run(folder / "job.yaml", output=folder / "out")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def real_program() -> Callable[[str], str]:
     """Look a program up by name; without it the test is skipped, or fails where real ones are required."""
 
@@ -66,6 +78,29 @@ def qgis_python() -> str:
         if program and subprocess.run(trial, capture_output=True).returncode == 0:
             return program
     return _missing("no Python here can import qgis.core")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Any]:
+    """Start a PostgreSQL server with PostGIS; one for each process that runs tests."""
+    spec = importlib.util.spec_from_file_location("geomerge_tests_postgres", ROOT / "tests/postgres.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    programs = module.binaries() or _missing("PostgreSQL with PostGIS is not installed")
+    server = module.Server(programs)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def postgis(postgres_server: Any) -> Any:
+    """Return a new database with PostGIS in it."""
+    return postgres_server.database()
 
 
 def _missing(reason: str) -> NoReturn:

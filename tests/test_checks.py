@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import geopandas as gpd
+import numpy as np
 import pytest
 import shapely
 
-from geomerge.checks import area_balance, check_balance, check_counts, check_lost, check_units
+from geomerge.checks import area_balance, check_balance, check_counts, check_lost, check_units, check_untouched
 
 
 def balanced(drawn, units, *events, **given):
@@ -117,3 +119,20 @@ def test_counts():
     found = next(check_counts("parcels", 10, 7, 2))
     assert found.severity == "must"
     assert found.what == "parcels had 10 rows, but 7 are updated and 2 are in review"
+
+
+def test_a_corner_inserted_on_a_slanted_edge_is_no_change() -> None:
+    """It lies on the edge only as far as numbers go."""
+    corners = np.array([[0.1, 0.2], [700.3, 901.7], [700.3, 0.2]])
+    middle = corners[0] + (corners[1] - corners[0]) / 3
+    was = shapely.Polygon(corners)
+    shape = shapely.Polygon([corners[0], middle, *corners[1:]])
+    assert not shapely.equals(was, shape)
+    columns = {"code": ["1"], "change": ["unchanged"], "predecessors": ["1"]}
+    before, after = (gpd.GeoDataFrame(columns, geometry=[each], crs="EPSG:25833") for each in (was, shape))
+    inserted = gpd.GeoSeries([shapely.Point(middle)], crs="EPSG:25833")
+    assert list(check_untouched(after, before, corners=inserted)) == []
+    assert [finding.check for finding in check_untouched(after, before)] == ["untouched unit"]
+    away = after.set_geometry([shapely.Polygon([corners[0], middle + 1, *corners[1:]])], crs="EPSG:25833")
+    elsewhere = gpd.GeoSeries([shapely.Point(middle + 1)], crs="EPSG:25833")
+    assert [finding.check for finding in check_untouched(away, before, corners=elsewhere)] == ["untouched unit"]

@@ -39,6 +39,26 @@ def test_run_for_machines(small_job: Any) -> None:
     assert printed["layers"]["parcels"] == {"rows": 4, "moved": 2, "by_code": 2, "review": 0}
 
 
+def test_a_second_run_says_what_it_reused(small_job: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("geomerge.reuse.program", lambda: "this one")
+    assert "reused" not in call("run", small_job.write()).stdout
+    again = call("run", small_job.path)
+    assert "rows moved       2" in again.stdout
+    assert "reused           everything" in again.stdout.splitlines()
+    small_job.job["layers"][0]["min_share"] = 0.8
+    small_job.path.write_text(json.dumps(small_job.job))
+    lines = call("run", small_job.path).stdout.splitlines()
+    assert "reused           boundaries.gpkg, layers/units.gpkg, review.gpkg, figures" in lines
+    assert "redone           parcels: the job changed" in lines
+    assert "redone           layers/parcels.gpkg: parcels changed" in lines
+    small_job.job["layers"][0]["min_share"] = 0.7
+    small_job.path.write_text(json.dumps(small_job.job))
+    printed = json.loads(call("run", small_job.path, "--json").stdout)
+    assert printed["redone"] == {"parcels": "the job changed", "layers/parcels.gpkg": "parcels changed"}
+    assert "figures" in printed["reused"]
+    assert "reused" not in call("run", small_job.path, "--fresh").stdout
+
+
 def test_quiet(small_job: Any) -> None:
     assert call("run", small_job.write(), "-q").output == ""
 

@@ -145,6 +145,8 @@ def test_rewriting_takes_no_more_memory_for_a_larger_file(tmp_path: Path) -> Non
 def test_a_table_is_written_as_pandas_writes_it(column: list[object], tmp_path: Path) -> None:
     table = pd.DataFrame({"first": column, "a, b": range(8), "last": pd.Series(column, dtype=object)})
     for count in (8, 6, 0):
-        csvfile.write_table(tmp_path / "a.csv", table[:count])
+        with (tmp_path / "a.csv").open("wb") as stream:
+            csvfile.write_header(stream, table.columns)
+            csvfile.write_rows(stream, table[:count])
         expected = table[:count].to_csv(index=False, lineterminator="\n", float_format="%.6g")
         assert (tmp_path / "a.csv").read_bytes() == expected.encode()

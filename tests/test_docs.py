@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import doctest
 import importlib.util
+import io
 import re
+import runpy
 import shlex
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -23,6 +27,8 @@ PAGES = sorted(
     [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md"), ROOT / "sample_data/README.md"]
 )
 
+HOWTO = [path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("docs/howto/*.md"))]
+
 
 def blocks(page: str, language: str) -> list[str]:
     return re.findall(
@@ -32,7 +38,7 @@ def blocks(page: str, language: str) -> list[str]:
 
 def examples() -> list[tuple[str, int, str]]:
     found = []
-    for page in ("README.md", "docs/plan.md", "docs/job.md"):
+    for page in ("README.md", *(f"docs/{name}.md" for name in ("plan", "job", "tutorial")), *HOWTO):
         found += [(page, number, text) for number, text in enumerate(blocks(page, "yaml"))]
     return found
 
@@ -72,6 +78,41 @@ def test_commands_print_what_the_page_says(page: str, text: str) -> None:
     assert CliRunner().invoke(main, arguments).output == expected, page
 
 
+@pytest.mark.slow
+def test_the_tutorial_prints_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(
+        ROOT / "sample_data", tmp_path / "sample_data", ignore=shutil.ignore_patterns("*.py", "__pycache__")
+    )
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs/tutorial.md").read_text(encoding="utf-8")
+    fences = re.findall(r'^```(console|python title="([^"]+)")\n(.*?)^```', text, re.DOTALL | re.MULTILINE)
+    ran = 0
+    for _, file, block in fences:
+        if file:
+            Path(file).write_text(block, encoding="utf-8")
+            continue
+        for each in block.split("$ ")[1:]:
+            line, _, expected = each.partition("\n")
+            printed = output_of(shlex.split(line)).replace("\u202f", " ")
+            assert doctest.OutputChecker().check_output(expected, printed, doctest.ELLIPSIS), f"$ {line}\n{printed}"
+            ran += 1
+    assert ran > 15
+
+
+def output_of(command: list[str]) -> str:
+    """Run geomerge or a script in the working folder, and return what it prints."""
+    program, *arguments = command
+    if program == "geomerge":
+        done = CliRunner().invoke(main, arguments)
+        assert done.exit_code == 0, done.output
+        return done.output
+    assert program == "python"
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        runpy.run_path(*arguments, run_name="__main__")
+    return printed.getvalue()
+
+
 @pytest.mark.parametrize("page", ["docs/history.md"])
 def test_python_sessions_print_what_the_page_says(page: str) -> None:
     text = "\n".join(blocks(page, "pycon"))
@@ -87,6 +128,27 @@ def test_evidence_of_the_shipped_history_is_documented() -> None:
     table = dict(re.findall(r"^\| `([^`]+)` \| (\d+) \|", text, re.MULTILINE))
     there = Counter(event.evidence for event in read_history("NO").plan.events)
     assert table == {grade: str(count) for grade, count in there.items()}
+
+
+def test_columns_of_the_review_are_documented() -> None:
+    from geomerge.decisions import COLUMNS
+    from geomerge.results import REVIEW
+
+    text = (ROOT / "docs/review.md").read_text(encoding="utf-8")
+    assert [column for column in (*REVIEW, *COLUMNS) if f"`{column}`" not in text] == []
+
+
+def test_provenance_is_documented() -> None:
+    from geomerge.provenance import Provenance
+
+    text = (ROOT / "docs/review.md").read_text(encoding="utf-8")
+    assert [name for name in Provenance("", "", "", "").items() if f"| `{name}` |" not in text] == []
+
+
+def test_every_command_is_in_the_readme() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [name for name in main.commands if name != "schema" and f"`{name}`" not in text] == []
+    assert len(text.splitlines()) < 200
 
 
 def test_columns_of_a_crosswalk_are_documented() -> None:

@@ -24,6 +24,7 @@ import shapely
 from geomerge import layers, rewrite
 from geomerge.errors import LayerError
 from geomerge.files import geopackage
+from geomerge.files.storing import stored
 from geomerge.layers import Revision
 
 STAMP = "2020-01-01T00:00:00.000Z"
@@ -280,7 +281,7 @@ def test_damage_is_said(tmp_path: Path) -> None:
     ],
 )
 def test_values_are_stored_as_declared(value: Any, declared: str, expected: Any) -> None:
-    assert geopackage.stored(value, declared, "a", "b") == expected
+    assert stored(value, declared, "a", "b") == expected
 
 
 def test_heights_are_declared_where_a_new_geometry_has_them(source: Path, tmp_path: Path) -> None:

@@ -75,3 +75,21 @@ def test_a_layer_named_twice_is_refused(small_job: Any) -> None:
     small_job.job["layers"].append({**small_job.job["layers"][0], "name": "again"})
     with pytest.raises(InputError, match=r"parcels\.gpkg parcels stands twice in the job"):
         read_inputs(read_job(small_job.write()))
+
+
+def test_a_sound_layer_is_read_when_its_rows_are_asked_for(small_job: Any) -> None:
+    inputs = read_inputs(read_job(small_job.write()), sound=["parcels"])
+    parcels = inputs.layers["parcels"]
+    assert parcels.config.target == "parcels.gpkg"
+    assert parcels.info.layer == "parcels"
+    assert "rows" not in vars(parcels)
+    assert parcels.codes.tolist() == ["0101", "0102", "0103", "0104"]
+    assert parcels.spatial
+    with pytest.raises(AttributeError):
+        _ = parcels.nonsense  # type: ignore[attr-defined]
+
+
+def test_sound_layers_take_part_in_collisions(small_job: Any) -> None:
+    small_job.job["layers"].append({**small_job.job["layers"][0], "name": "again"})
+    with pytest.raises(InputError, match="stands twice in the job"):
+        read_inputs(read_job(small_job.write()), sound=["parcels"])

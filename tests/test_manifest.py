@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from geomerge.findings import Finding
-from geomerge.manifest import Hashes, listed, manifest, sha256, versions, write_manifest
+from geomerge.manifest import Hashes, hashing, listed, manifest, sha256, versions, write_manifest
 
 
 def test_hash_of_a_file(tmp_path: Path) -> None:
@@ -58,3 +58,19 @@ def test_a_file_is_hashed_once(tmp_path: Path) -> None:
         first = hashes.of(tmp_path / "a")
         (tmp_path / "a").unlink()
         assert hashes.of(tmp_path / "a") == first == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_a_hash_that_is_known_is_not_computed(tmp_path: Path) -> None:
+    with hashing() as hashes:
+        hashes.know(tmp_path / "a", "0123")
+        assert hashes.of(tmp_path / "a") == "0123"
+
+
+def test_a_file_that_is_written_after_its_hash_is_outdated(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    with hashing() as hashes:
+        hashes.of(tmp_path / "a")
+        assert not hashes.outdated(tmp_path / "a")
+        assert not hashes.outdated(tmp_path / "b")
+        (tmp_path / "a").write_bytes(b"abcd")
+        assert hashes.outdated(tmp_path / "a")

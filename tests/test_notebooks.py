@@ -133,8 +133,8 @@ def small(folder: Path, **more: object) -> dict[str, object]:
 # As they are stored.
 
 
-def test_there_are_five() -> None:
-    names = ["01_plan", "02_dissolve", "03_reassign", "04_export", "05_history"]
+def test_there_are_seven() -> None:
+    names = ["01_plan", "02_dissolve", "03_reassign", "04_export", "05_history", "06_registers", "07_review"]
     assert [file.stem for file in NOTEBOOKS] == names
 
 
@@ -211,7 +211,7 @@ def test_reassign_on_the_sample(execute: Execute) -> None:
 def test_export_on_the_sample(execute: Execute) -> None:
     done = execute("04_export", checks="assert (outputs['sha256'] == outputs['now']).all()\nassert len(written) == 3")
     assert "The same bytes." in printed(done, "again")
-    assert "Review: parcels" in printed(done, "qgis")
+    assert "Review: Parcels" in printed(done, "qgis")
     assert figures(done) == 1
 
 
@@ -234,6 +234,40 @@ def test_history_on_the_sample(execute: Execute) -> None:
     assert "never a code: 811" in printed(done, "vintage-wrong")
     assert "into 1507 Ålesund" in printed(done, "list")
     assert "The same." in printed(done, "invert")
+    assert figures(done) == 1
+
+
+@pytest.mark.slow
+def test_registers_on_the_sample(execute: Execute) -> None:
+    checks = (
+        "assert counts['review'].to_dict() == {'building_cases': 6, 'pupils': 1, 'wards': 0, 'voters': 0, "
+        "'health_cases': 6}\n"
+        "described = {(each.source, name) for each in job.registers for name in each.columns}\n"
+        "assert described <= set(ours[['source', 'column']].itertuples(index=False, name=None))\n"
+        "assert 'kontor' in set(others['column'])\n"
+        "assert all(each.counts['recoded'] == 0 for each in again.registers)"
+    )
+    done = execute("06_registers", checks=checks)
+    assert "health_cases_2016.csv" in printed(done, "pick")
+    assert "Nothing was changed." in printed(done, "dry")
+    assert "The same bytes." in printed(done, "undo")
+    assert "0719-12/3 became 0710-212/3" in printed(done, "lookup")
+    assert "0710-212/3 was 0719-12/3" in printed(done, "lookup")
+    assert "It is as it was written." in printed(done, "notice")
+    assert "No finding blocks." in printed(done, "verify")
+
+
+@pytest.mark.slow
+def test_review_on_the_sample(execute: Execute) -> None:
+    checks = (
+        "assert len(decided) == 20 and second.counts['layers']['parcels']['by_decision'] == 20\n"
+        "assert third.counts['layers']['parcels']['by_decision'] == 19\n"
+        "assert steps.set_index('step').loc['addresses', 'reused']\nassert len(told) == 1"
+    )
+    done = execute("07_review", checks=checks)
+    assert "is impossible. Decide for one of" in printed(done, "impossible")
+    assert "0 must" in printed(done, "verify")
+    assert "by the notebook" in printed(done, "earlier")
     assert figures(done) == 1
 
 
@@ -300,6 +334,22 @@ def test_history_on_other_data(execute: Execute, squares: Path) -> None:
 
 
 @pytest.mark.slow
+def test_registers_on_other_data(execute: Execute, squares: Path) -> None:
+    job = {
+        "plan": "plan.yaml",
+        "units": {"path": "squares.gpkg", "code": "nr"},
+        "registers": [{"name": "cases", "source": "cases.csv", "columns": {"unit": "unit"}}],
+    }
+    (squares / "cases.csv").write_text("unit,what\n11,a\n12,b\n14,c\n", encoding="utf-8")
+    (squares / "job.yaml").write_text(yaml.safe_dump(job), encoding="utf-8")
+    given = {"history_name": str(squares / "plan.yaml"), "places": [str(squares / "cases.csv")], "key": "11"}
+    checks = "assert counts.loc['cases'].to_dict() == {'rows': 3, 'recoded': 2, 'kept': 1, 'review': 0}"
+    done = execute("06_registers", job_path=str(squares / "job.yaml"), checks=checks, **given)
+    assert "The same bytes." in printed(done, "undo")
+    assert "No finding blocks." in printed(done, "verify")
+
+
+@pytest.mark.slow
 def test_paths_count_from_the_folder_of_the_notebook(execute: Execute, sample: Path, tmp_path: Path) -> None:
     copied = tmp_path / "elsewhere" / "sample_data"
     shutil.copytree(sample, copied, ignore=shutil.ignore_patterns("*.py", "cadastre*", "__pycache__"))
@@ -307,3 +357,20 @@ def test_paths_count_from_the_folder_of_the_notebook(execute: Execute, sample: P
     done = execute("01_plan", folder=copied.parent / "notebooks", output="../results")
     assert "No finding" in printed(done, "check")
     assert (copied.parent / "results" / "plan.schema.json").exists()
+
+
+@pytest.mark.slow
+def test_review_on_other_data(execute: Execute, squares: Path) -> None:
+    job = {
+        "plan": "plan.yaml",
+        "units": {"path": "squares.gpkg", "code": "nr"},
+        "layers": [{"name": "parcels", "path": "parcels.gpkg", "code": "unit", "id": "id"}],
+    }
+    folder = squares / "job"
+    folder.mkdir()
+    for file in ("squares.gpkg", "plan.yaml", "strip.gpkg", "parcels.gpkg"):
+        shutil.copy(squares / file, folder)
+    (folder / "job.yaml").write_text(yaml.safe_dump(job), encoding="utf-8")
+    checks = "assert len(review) == 1 and third.counts['layers']['parcels']['review'] == 1"
+    done = execute("07_review", job_path=str(folder / "job.yaml"), checks=checks)
+    assert "by the notebook" in printed(done, "earlier")

@@ -43,8 +43,8 @@ def test_the_project_opens_in_qgis(seen: dict[str, Any]) -> None:
 @pytest.mark.real
 def test_qgis_finds_every_layer_with_its_features(seen: dict[str, Any]) -> None:
     features = {name: layer["features"] for name, layer in seen["layers"].items()}
-    expected = {"Units": 12, "Units before": 14, "County": 2, "Nation": 1, "Pieces": 15, "Review: districts": 1}
-    expected |= {"parcels": 5642, "districts": 63, "addresses": 2500, "buildings": 2506}
+    expected = {"Units": 12, "Units before": 14, "County": 2, "Nation": 1, "Pieces": 15, "Review: Districts": 1}
+    expected |= {"Parcels": 5642, "Districts": 63, "Addresses": 2500, "Buildings": 2506}
     assert {name: features[name] for name in expected} == expected
 
 

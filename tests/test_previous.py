@@ -28,15 +28,29 @@ def test_untouched_results_can_be_replaced(finished: Path) -> None:
 
 
 def test_decisions_are_not_lost(finished: Path, small_job: Any) -> None:
-    assert decisions(finished / "review.gpkg") == 0
+    assert decisions(finished / "review.gpkg") == set()
     with closing(sqlite3.connect(finished / "review.gpkg")) as connection:
         for name in ("ST_IsEmpty", "ST_MinX", "ST_MaxX", "ST_MinY", "ST_MaxY"):
             connection.create_function(name, 1, lambda _: 0)
         connection.execute("UPDATE parcels SET decision = '0104'")
         connection.commit()
     with pytest.raises(LayerError, match="holds 1 decisions, which a new run would lose"):
-        run(small_job.path)
-    run(small_job.path, overwrite=True)
+        require_replaceable(finished)
+    require_replaceable(finished, kept={("parcels", "4", "0104")})
+    with pytest.raises(LayerError, match="holds 1 decisions"):
+        require_replaceable(finished, kept={("parcels", "4", "0103")})
+    run(small_job.path)
+    assert (small_job.folder / "decisions.csv").read_text(encoding="utf-8").count("0104") == 1
+
+
+def test_a_decision_that_was_taken_back_is_none(finished: Path, small_job: Any) -> None:
+    """QGIS leaves an empty text where somebody empties a cell."""
+    with closing(sqlite3.connect(finished / "review.gpkg")) as connection:
+        for name in ("ST_IsEmpty", "ST_MinX", "ST_MaxX", "ST_MinY", "ST_MaxY"):
+            connection.create_function(name, 1, lambda _: 0)
+        connection.execute("UPDATE parcels SET decision = ' '")
+        connection.commit()
+    run(small_job.path)
 
 
 def test_files_of_others_are_not_lost(finished: Path, small_job: Any) -> None:

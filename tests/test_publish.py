@@ -12,7 +12,7 @@ import pytest
 
 from geomerge.errors import LayerError
 from geomerge.previous import MANIFEST
-from geomerge.publish import recover, staged
+from geomerge.publish import hand_over, recover, staged
 
 
 def fill(folder: Path, content: str) -> None:
@@ -99,3 +99,27 @@ def test_what_killed_runs_left_is_removed(tmp_path: Path) -> None:
         fill(folder, "new")
     assert not left.exists()
     assert alive.exists()
+
+
+def test_a_file_is_handed_over_without_a_copy(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a")
+    hand_over(tmp_path / "a", tmp_path / "new" / "a")
+    assert (tmp_path / "new" / "a").samefile(tmp_path / "a")
+
+
+def test_a_file_that_somebody_else_has_too_is_copied(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a")
+    os.link(tmp_path / "a", tmp_path / "backup")
+    hand_over(tmp_path / "a", tmp_path / "new" / "a")
+    assert (tmp_path / "new" / "a").read_text() == "a"
+    assert not (tmp_path / "new" / "a").samefile(tmp_path / "a")
+
+
+def test_a_file_is_copied_where_there_are_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    (tmp_path / "a").write_text("a")
+    hand_over(tmp_path / "a", tmp_path / "new" / "a")
+    assert (tmp_path / "new" / "a").read_text() == "a"

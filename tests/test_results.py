@@ -65,8 +65,8 @@ def test_the_new_units(results: Results) -> None:
 
 
 def test_ledger_and_review_hold_each_row_once(results: Results) -> None:
-    moved = ledger(results, {"parcels": "code"}, {"parcels": "id"})
-    open_rows = review(results, "parcels", "code", "id")
+    moved = ledger(results.moved["parcels"], "parcels", "code", "id")
+    open_rows = review(results.moved["parcels"], "parcels", "code", "id")
     assert list(moved.columns) == list(LEDGER)
     assert list(open_rows.columns.drop("geometry")) == list(REVIEW)
     assert moved[["id", "old_code", "new_code", "method"]].values.tolist() == [

@@ -28,9 +28,13 @@ OUTPUT = [
     "layers",
     "ledger.csv",
     "manifest.json",
+    "parents.csv",
     "project.qgz",
+    "registers",
     "report.html",
+    "reuse",
     "review.gpkg",
+    "streets.csv",
     "timings.json",
 ]
 
@@ -216,7 +220,7 @@ def test_ctrl_c_says_so_and_cleans_up(small_job: Any) -> None:
         "def slow(*arguments):\n    print('half', flush=True); time.sleep(60)\n"
         "outputs._write_layers = slow\n"
         "from geomerge.cli import main\n"
-        "main(['run', sys.argv[1]])\n"
+        "main(['run', '--fresh', sys.argv[1]])\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(small_job.path)],
@@ -245,7 +249,7 @@ def test_a_full_disk_leaves_the_previous_results(small_job: Any) -> None:
         "from geomerge.cli import main\n"
         "import geomerge.run, geomerge.outputs\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
-        "main(['run', sys.argv[1]])\n"
+        "main(['run', '--fresh', sys.argv[1]])\n"
     )
     process = subprocess.run([sys.executable, "-c", code, str(small_job.path)], capture_output=True, text=True)
     assert process.returncode == 2, process.stderr

@@ -4,11 +4,13 @@ import csv
 import sqlite3
 import subprocess
 import sys
+import zipfile
 from contextlib import closing
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import openpyxl
 import pytest
 import shapely
 import yaml
@@ -17,11 +19,16 @@ SAMPLE = Path(__file__).resolve().parent.parent / "sample_data"
 MADE_WITH = "3.14"  # GEOS; another one may choose other points and ring starts
 FILES = [
     "addresses_2016.gpkg",
+    "building_cases_2016.csv",
     *(f"buildings_2016.{part}" for part in ("cpg", "dbf", "prj", "shp", "shx")),
     "cadastre_2016.gpkg",
     "districts_2016.geojson",
+    "electoral_roll_2016.sqlite",
+    "health_cases_2016.csv",
     "plan.csv",
     "plan.yaml",
+    "pupils_2016.xlsx",
+    "streets_2017.csv",
     "units_2016.gpkg",
     "vear.geojson",
 ]
@@ -70,7 +77,7 @@ def declared(path, table):
 
 
 def contents(path):
-    """All that a GeoPackage holds; its header also names the version of SQLite that wrote it."""
+    """All that a database holds; its header also names the version of SQLite that wrote it."""
     with closing(sqlite3.connect(path)) as connection:
         tables = connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
         held = {
@@ -79,6 +86,17 @@ def contents(path):
             if sql and sql.startswith("CREATE TABLE")
         }
     return tables, held
+
+
+def members(path):
+    """All that a workbook holds; how well it is packed depends on the library that packed it."""
+    with zipfile.ZipFile(path) as book:
+        return {entry.filename: (entry.date_time, book.read(entry)) for entry in book.infolist()}
+
+
+def cases():
+    text = (SAMPLE / "building_cases_2016.csv").read_bytes().decode("iso-8859-1")
+    return list(csv.reader(text.splitlines(), delimiter=";"))[1:]
 
 
 # --- the files ---------------------------------------------------------------------------------------------
@@ -91,8 +109,10 @@ def test_the_script_makes_the_same_files_again(tmp_path):
     subprocess.run([sys.executable, "-B", SAMPLE / "make_sample.py", tmp_path], check=True, capture_output=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == FILES
     for name in FILES:
-        if name.endswith(".gpkg"):
+        if name.endswith((".gpkg", ".sqlite")):
             assert contents(tmp_path / name) == contents(SAMPLE / name), name
+        elif name.endswith(".xlsx"):
+            assert members(tmp_path / name) == members(SAMPLE / name)
         else:
             assert (tmp_path / name).read_bytes() == (SAMPLE / name).read_bytes(), name
 
@@ -251,6 +271,55 @@ def test_a_key_is_one_property_unit_of_one_or_two_parcels(parcels, property_unit
     assert (shapes.distance(vear.boundary) > 500).all()
     sides = shapes.within(vear).groupby(two["matrikkelenhetid"].to_numpy()).nunique()
     assert sides.eq(1).all()
+
+
+def test_building_cases_name_parcels_but_for_those_at_fault(parcels):
+    rows = cases()
+    readme = (SAMPLE / "README.md").read_text(encoding="utf-8")
+    keys = {(code, text) for code, text in zip(parcels["kommunenummer"], parcels["matrikkelnummertekst"], strict=True)}
+    odd = {
+        row[0]
+        for row in rows
+        if len(row) != 8 or not row[5] or row[3][:4] != row[1] or (row[1], row[3].partition("-")[2]) not in keys
+    }
+    assert odd == {f"2017/{number:05d}" for number in (437, 438, 441, 443, 444, 453)}
+    assert all(case in readme for case in odd)
+    assert sum(row[5].endswith("2016") for row in rows) == 336
+    assert {row[1] for row in rows if row[0].startswith("2016")} == {"0704", *MERGING}
+    raw = (SAMPLE / "building_cases_2016.csv").read_bytes()
+    assert (raw.count(b"\r\n"), b'""hurtigsak""' in raw, "gården".encode("latin-1") in raw) == (481, True, True)
+
+
+def test_pupils_live_at_addresses_and_their_age_is_a_formula():
+    book = openpyxl.load_workbook(SAMPLE / "pupils_2016.xlsx")
+    assert book.sheetnames == ["Elever", "Merknader"]
+    rows = list(book["Elever"].iter_rows(min_row=2, values_only=True))
+    addresses = gpd.read_file(SAMPLE / "addresses_2016.gpkg", ignore_geometry=True)
+    known = set(zip(addresses["kommunenummer"].astype(int), addresses["adressenavn"], addresses["nummer"], strict=True))
+    assert [row[0] for row in rows if (row[1], row[4], row[5]) not in known] == [4259]
+    assert [row[8] for row in rows[:2]] == ["=2016-H2", "=2016-H3"]
+    assert sum(row[2] == "Andebu kommune" for row in rows) == 1
+    assert all(row[3][:4] == f"{row[1]:04d}" and len(row[3]) == 6 for row in rows)
+    wards = {(row[3][:4], row[3][4:]) for row in rows}
+    assert len(wards) == len({number for _, number in wards})
+
+
+def test_voters_refer_to_wards_and_vear_is_one(vear):
+    with closing(sqlite3.connect(SAMPLE / "electoral_roll_2016.sqlite")) as connection:
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        places = connection.execute("SELECT krets, ost, nord FROM valgkrets WHERE kommune = '0720'").fetchall()
+        voters = connection.execute("SELECT krets, adresseid FROM velger WHERE kommune = '0720'").fetchall()
+    assert [krets for krets, *xy in places if shapely.Point(xy).within(vear)] == ["07200049"]
+    addresses = gpd.read_file(SAMPLE / "addresses_2016.gpkg").set_index("adresseid").geometry
+    inside = {number: addresses[number].within(vear) for _, number in voters}
+    assert all((krets == "07200049") == inside[number] for krets, number in voters)
+
+
+def test_numbers_of_health_offices_are_codes_of_municipalities_by_chance(units):
+    with (SAMPLE / "health_cases_2016.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {"0706", "0719"} == {row["kontor"] for row in rows} & set(units.index)
+    assert sum(row["bosted"] == "0720" for row in rows) == 6
 
 
 def test_addresses_lie_in_the_parcel_they_name(parcels):

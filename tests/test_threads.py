@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 import shapely
@@ -36,3 +38,39 @@ def test_unions_and_validity_do_not_depend_on_the_cores(monkeypatch, cores):
     assert [shape.wkt for shape in joined[[0, 2]]] == [
         shapely.coverage_union_all(row[at]).wkt for at in ([0, 1, 2], [4, 5])
     ]
+
+
+@pytest.mark.parametrize(("asked", "found"), [("1", 1), ("3", 3), ("2,1", 2), ("99", 8), ("0", 8), ("", 8), ("all", 8)])
+def test_no_more_cores_are_used_than_asked_for(monkeypatch, asked, found):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: set(range(8)), raising=False)
+    monkeypatch.setattr(threads, "_quota", lambda: None)
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert threads.cores() == found
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({"cpu.max": "150000 100000"}, 2),
+        ({"cpu.max": "50000 100000"}, 1),
+        ({"cpu.max": "max 100000"}, None),
+        ({"cpu/cpu.cfs_quota_us": "300000", "cpu/cpu.cfs_period_us": "100000"}, 3),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None),
+        ({"cpu.max": "strange"}, None),
+        ({}, None),
+    ],
+)
+def test_the_quota_of_a_container_is_kept(tmp_path, files, found):
+    (tmp_path / "cpu").mkdir()
+    for name, content in files.items():
+        (tmp_path / name).write_text(f"{content}\n", encoding="ascii")
+    assert threads._quota(tmp_path) == found
+
+
+def test_the_least_of_all_limits_counts(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: set(range(8)), raising=False)
+    monkeypatch.setattr(threads, "_quota", lambda: 3)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert threads.cores() == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert threads.cores() == 2

@@ -8,7 +8,21 @@ from typing import Any
 
 import click
 
-from geomerge.cli import cluster, jobs, tables, times
+from geomerge.cli import (
+    cluster,
+    databases,
+    inventory,
+    jobs,
+    keys,
+    maps,
+    notice,
+    registers,
+    simplify,
+    streets,
+    tables,
+    times,
+    verify,
+)
 
 EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
 
@@ -48,18 +62,27 @@ def main() -> None:
 
 
 for command in (
+    inventory.inventory,
     jobs.check,
     jobs.run,
+    verify.verify,
+    streets.streets,
+    notice.notice,
+    maps.maps,
     tables.pieces,
     tables.dissolve,
     tables.reassign,
+    keys.keys,
     tables.export,
+    databases.deliver,
+    simplify.simplify,
     times.diff,
     times.changes,
     times.crosswalk,
-    times.lookup,
+    keys.lookup,
     times.vintage,
     times.restate,
+    registers.recode,
     cluster.cluster,
     jobs.schema,
 ):

@@ -74,7 +74,7 @@ def write_layer(table: Any, target: Path, layer: str, findings: list[Any]) -> No
     print_findings(findings, False, err=True)
 
 
-def print_findings(findings: Any, as_json: bool, *, err: bool = False) -> None:
+def print_findings(findings: Any, as_json: bool, *, err: bool = False, none: str = "the job can be run") -> None:
     """Print findings, those that block first; on standard error they go beside a result."""
     if as_json:
         print_json([finding.record() for finding in findings])
@@ -82,7 +82,7 @@ def print_findings(findings: Any, as_json: bool, *, err: bool = False) -> None:
     for finding in sorted(findings, key=lambda finding: not finding.blocks):
         click.echo(f"{finding.severity:<7} {finding.check}: {finding}", err=err)
     if not findings and not err:
-        click.echo("No finding: the job can be run.")
+        click.echo(f"No finding: {none}.")
 
 
 def counted(things: Sized, name: str) -> str:

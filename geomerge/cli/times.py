@@ -108,24 +108,6 @@ def crosswalk(
 
 
 @click.command()
-@click.argument("history")
-@click.argument("code")
-@click.option("--on", metavar="DATE", help="Day asked for; else the unit is followed to its end, or to its beginning.")
-@click.option("--since", metavar="DATE", help="Day on which the code is meant, where that makes a difference.")
-@of_parents
-@as_json
-def lookup(history: str, code: str, on: str | None, since: str | None, parents: bool, as_json: bool) -> None:
-    """Tell what CODE became, or what it was, by HISTORY (such as NO)."""
-    from geomerge import lookup as look
-
-    answers = look(_history(history), code, on, since=since, parents=parents)
-    if as_json:
-        print_json([answer.record() for answer in answers])
-        return
-    click.echo("\n\n".join("\n".join(answer.sentences()) for answer in answers))
-
-
-@click.command()
 @click.argument("file")
 @click.option("--history", default="NO", show_default=True, help="History of the units.")
 @click.option("--column", help="Column with the codes; else it is found.")
@@ -140,7 +122,7 @@ def vintage(
     from geomerge import vintage as judge
 
     table = layers.read(*layers.split_name(file))
-    found = judge(table, _history(history), column=column, code_width=code_width, name=name)
+    found = judge(table, history_of(history), column=column, code_width=code_width, name=name)
     if as_json:
         print_json({"column": found.column, "sentences": found.sentences(), **_records(found)})
     else:
@@ -319,10 +301,11 @@ def _history_or_pieces(source: str) -> Any:
     path = Path(layers.split_name(source)[0])
     if path.is_file() and path.suffix.lower() not in (".yaml", ".yml", ".csv", ".xlsx", ".json"):
         return read_spatial(source)
-    return _history(source)
+    return history_of(source)
 
 
-def _history(source: str) -> Any:
+def history_of(source: str) -> Any:
+    """Read a history, and print what it leaves open."""
     from geomerge import read_history
 
     findings: list[Any] = []

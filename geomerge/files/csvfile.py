@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -34,6 +34,13 @@ class Dialect:
 def sniff(path: Path, encoding: str | None = None) -> Dialect:
     """Find out how a CSV file is written; LayerError if its encoding or its header cannot be read."""
     name = _encoding(path, encoding)
+    _require_encoding(path, name)
+    return dialect_of(path, name)
+
+
+def dialect_of(path: Path, encoding: str | None = None) -> Dialect:
+    """Find out how a CSV file is written by its header alone; the rest of it may turn out to be otherwise."""
+    name = _encoding(path, encoding)
     with _opened(path, name) as stream:
         text = stream.readline()
         while text.count('"') % 2 and (more := stream.readline()):
@@ -44,7 +51,7 @@ def sniff(path: Path, encoding: str | None = None) -> Dialect:
     delimiter = max(DELIMITERS, key=lambda mark: len(split[mark]))
     header: list[str] = []
     for cell in split[delimiter]:
-        title, number = _value(cell), 0
+        title, number = value_of(cell), 0
         while (f"{title}.{number}" if number else title) in header:
             number += 1
         header.append(f"{title}.{number}" if number else title)
@@ -52,13 +59,16 @@ def sniff(path: Path, encoding: str | None = None) -> Dialect:
 
 
 def _encoding(path: Path, encoding: str | None) -> str:
-    """Return the encoding of a file, checked line by line."""
+    """Return the encoding that a file is said to have, and what marks it at its beginning."""
     with path.open("rb") as stream:
         marked = stream.read(3) == b"\xef\xbb\xbf"
-        stream.seek(0)
-        name = encoding or "utf-8"
-        if marked and name.lower().replace("_", "-") in ("utf-8", "utf8"):
-            name = "utf-8-sig"
+    name = encoding or "utf-8"
+    return "utf-8-sig" if marked and name.lower().replace("_", "-") in ("utf-8", "utf8", "utf-8-sig") else name
+
+
+def _require_encoding(path: Path, name: str) -> None:
+    """Raise LayerError unless a file is in an encoding, checked line by line."""
+    with path.open("rb") as stream:
         number, line = 0, b""
         try:
             for number, line in enumerate(stream, start=1):  # noqa: B007
@@ -70,7 +80,6 @@ def _encoding(path: Path, encoding: str | None) -> str:
             ) from error
         except LookupError as error:
             raise LayerError(f"{path}: {name} is no encoding. Write for example UTF-8 or ISO-8859-1.") from error
-    return name
 
 
 def _opened(path: Path, encoding: str) -> Any:
@@ -191,8 +200,8 @@ def _changed(path: Path, line: int, text: str, new: dict[int, Any], dialect: Dia
     found = cells(body, dialect.delimiter) or []
     _require_count(path, line, len(found), dialect)
     for at, value in new.items():
-        if _value(found[at]) != as_text(value):
-            found[at] = _cell(as_text(value), found[at].startswith('"'), dialect.delimiter)
+        if value_of(found[at]) != as_text(value):
+            found[at] = as_cell(as_text(value), found[at].startswith('"'), dialect.delimiter)
     return dialect.delimiter.join(found) + text[len(body) :]
 
 
@@ -224,14 +233,28 @@ def cells(text: str, delimiter: str) -> list[str] | None:
     return None if inside else [*found, text[start:]]
 
 
-def _value(cell: str) -> str:
+def value_of(cell: str) -> str:
+    """Return the value of a cell as it is written.
+
+    Examples
+    --------
+    >>> value_of('"a ""b"" c"'), value_of("c")
+    ('a "b" c', 'c')
+    """
     if not cell.startswith('"'):
         return cell
     end = cell.rfind('"')
     return cell[1:end].replace('""', '"') + cell[end + 1 :]
 
 
-def _cell(value: str, quoted: bool, delimiter: str) -> str:
+def as_cell(value: str, quoted: bool, delimiter: str) -> str:
+    """Return a value as a cell is written, in quotes if it was so before, or if it must be.
+
+    Examples
+    --------
+    >>> as_cell("a;b", False, ";"), as_cell("0710", True, ";"), as_cell("0710", False, ";")
+    ('"a;b"', '"0710"', '0710')
+    """
     if quoted or any(mark in value for mark in (delimiter, '"', "\r", "\n")):
         return '"' + value.replace('"', '""') + '"'
     return value
@@ -245,29 +268,32 @@ def write(path: Path, header: list[str], rows: Iterator[tuple[Any, ...]]) -> Non
         writer.writerows([as_text(value) for value in row] for row in rows)
 
 
-def write_table(path: Path, table: pd.DataFrame, *, decimals: str = "%.6g") -> None:
-    """Write a table without its index in UTF-8, with commas; large ones column by column, not value by value.
+def write_header(stream: BinaryIO, columns: Iterable[str]) -> None:
+    """Write the first line of a table in UTF-8, with commas."""
+    stream.write(pd.DataFrame(columns=list(columns)).to_csv(index=False, lineterminator="\n").encode())
+
+
+def write_rows(stream: BinaryIO, table: pd.DataFrame, *, decimals: str = "%.6g") -> None:
+    """Write the rows of a table without its index; large ones column by column, not value by value.
 
     Parameters
     ----------
-    path
-        File to write.
+    stream
+        Where to write.
     table
         Columns of texts, whole numbers or decimal numbers.
     decimals
         How decimal numbers are written.
     """
-    with path.open("wb") as stream:
-        stream.write(table.iloc[:0].to_csv(index=False, lineterminator="\n").encode())
-        for start in range(0, len(table), BATCH):
-            part = table.iloc[start : start + BATCH]
-            columns = [_texts(part[name], decimals) for name in part.columns]
-            if any(column is None for column in columns):
-                text = part.to_csv(index=False, header=False, lineterminator="\n", float_format=decimals)
-                stream.write(text.encode())
-                continue
-            lines = pc.binary_join_element_wise(pc.binary_join_element_wise(*columns, ","), "", "\n")
-            stream.write(memoryview(lines.buffers()[2])[: pc.sum(pc.binary_length(lines)).as_py()])
+    for start in range(0, len(table), BATCH):
+        part = table.iloc[start : start + BATCH]
+        columns = [_texts(part[name], decimals) for name in part.columns]
+        if any(column is None for column in columns):
+            text = part.to_csv(index=False, header=False, lineterminator="\n", float_format=decimals)
+            stream.write(text.encode())
+            continue
+        lines = pc.binary_join_element_wise(pc.binary_join_element_wise(*columns, ","), "", "\n")
+        stream.write(memoryview(lines.buffers()[2])[: pc.sum(pc.binary_length(lines)).as_py()])
 
 
 def _texts(column: pd.Series, decimals: str) -> pa.Array | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 import re
 import shutil
@@ -19,9 +18,11 @@ import pandas as pd
 import shapely
 
 from geomerge.errors import LayerError
+from geomerge.files import bulk
 from geomerge.files.blob import blob, bound_at, is_empty
 from geomerge.files.guards import copy_bytes
-from geomerge.files.revision import Revision, alike, plain, require_width
+from geomerge.files.revision import Revision, alike
+from geomerge.files.storing import stored_column
 
 PATIENCE = 5.0  # seconds to wait for another program
 
@@ -39,10 +40,7 @@ def open_file(path: Path, *, own_copy: bool = False) -> Iterator[sqlite3.Connect
         is kept, which takes as long as the changes themselves.
     """
     with closing(sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)) as connection:
-        bounds = {"ST_MinX": 0, "ST_MaxX": 1, "ST_MinY": 2, "ST_MaxY": 3}
-        for name, position in bounds.items():
-            connection.create_function(name, 1, bound_at(position), deterministic=True)
-        connection.create_function("ST_IsEmpty", 1, is_empty, deterministic=True)
+        add_functions(connection)
         try:
             connection.execute("PRAGMA trusted_schema = ON")  # or else triggers may not call them
             if own_copy:
@@ -57,6 +55,14 @@ def open_file(path: Path, *, own_copy: bool = False) -> Iterator[sqlite3.Connect
             ) from error
         except sqlite3.DatabaseError as error:
             raise LayerError(f"{path} cannot be changed: {error}. Correct the row it names in the source.") from error
+
+
+def add_functions(connection: sqlite3.Connection) -> None:
+    """Add the functions that the triggers of a GeoPackage call."""
+    bounds = {"ST_MinX": 0, "ST_MaxX": 1, "ST_MinY": 2, "ST_MaxY": 3}
+    for name, position in bounds.items():
+        connection.create_function(name, 1, bound_at(position), deterministic=True)
+    connection.create_function("ST_IsEmpty", 1, is_empty, deterministic=True)
 
 
 @contextmanager
@@ -151,16 +157,17 @@ def revise(connection: sqlite3.Connection, table: str, revision: Revision, *, ch
     if strange := [name for name in revision.changed if name not in declared]:
         raise LayerError(f"Table {table} has no column {', '.join(strange)}. It has {', '.join(declared)}.")
     listed = ", ".join(quoted(name) for name in declared if name != fid)
-    rows = _Rows(connection, table, fid)
+    rows = _Rows(connection, table, fid, declared[fid])
     rows.require([*revision.removed, *revision.added.values()])
     connection.executemany(
         f"INSERT INTO {quoted(table)} ({quoted(fid)}, {listed}) SELECT ?, {listed} FROM {quoted(table)} "
         f"WHERE {quoted(fid)} = ?",
         [(int(new), int(like)) for new, like in revision.added.items()],
     )
-    for columns, numbers in alike(revision.changed):
-        found = {name: revision.changed[name].loc[numbers] for name in columns}
-        rows.update({name: _stored(new, declared[name], name, table) for name, new in found.items()}, numbers.tolist())
+    for changed in revision.blocks():
+        for columns, numbers in alike(changed):
+            found = {name: stored_column(_at(changed[name], numbers), declared[name], name, table) for name in columns}
+            rows.rewrite(found, numbers)
     if len(revision.geometry):
         _update_geometry(rows, revision)
     connection.executemany(
@@ -178,6 +185,18 @@ class _Rows:
     connection: sqlite3.Connection
     table: str
     key: str
+    declared: str
+
+    def rewrite(self, values: Mapping[str, bulk.Values], rows: np.ndarray[Any, Any]) -> None:
+        """Write new values of some columns, none of them the geometry, into rows."""
+        if self.declared != "INTEGER" or not bulk.worth_it(rows):
+            self.update({name: new.listed() for name, new in values.items()}, rows.tolist())
+            return
+        columns = {quoted(name): new for name, new in values.items()}
+        with bulk.resting(self.connection, self.table):
+            done = bulk.update(self.connection, quoted(self.table), quoted(self.key), columns, rows)
+        if done != len(rows):
+            self.require(rows)
 
     def update(self, values: Mapping[str, Sequence[Any]], rows: Sequence[int]) -> None:
         """Write new values of some columns into rows, in the order in which these lie in the file."""
@@ -281,50 +300,6 @@ def key_of(connection: sqlite3.Connection, table: str) -> str:
     return str(keys[0])
 
 
-def _stored(values: pd.Series, declared: str, column: str, table: str) -> list[Any]:
-    """Return values as a GeoPackage stores them; each that repeats is looked at once."""
-    if (
-        isinstance(values.dtype, np.dtype)
-        and values.dtype.kind in "iu"
-        and re.match("(TINY|SMALL|MEDIUM|INT)", declared)
-    ):
-        return values.tolist()
-    if pd.api.types.infer_dtype(values, skipna=True) != "string":
-        return [stored(plain(value), declared, column, table) for value in values.astype(object)]
-    place, texts = pd.factorize(values)
-    found = [*(stored(text, declared, column, table) for text in texts.tolist()), None]  # the last one is missing
-    return [found[at] for at in place.tolist()]
-
-
-def stored(value: Any, declared: str, column: str, table: str) -> Any:
-    """Return a value as a GeoPackage stores it: numbers where they are declared, dates and times as ISO text.
-
-    Examples
-    --------
-    >>> stored(dt.date(2020, 1, 1), "DATE", "since", "parcels"), stored("7", "INTEGER", "number", "parcels")
-    ('2020-01-01', 7)
-    """
-    if value is None:
-        return None
-    if isinstance(value, dt.datetime):
-        if declared == "DATE":
-            return value.date().isoformat()
-        utc = value if value.tzinfo is None else value.astimezone(dt.UTC)
-        return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    if isinstance(value, dt.date):
-        return value.isoformat()
-    if re.match(r"(BOOL|TINY|SMALL|MEDIUM|INT|DOUBLE|FLOAT|REAL)", declared) and not isinstance(value, bool):
-        try:
-            number = float(value)
-            whole = not declared.startswith(("DOUBLE", "FLOAT", "REAL"))
-            if whole and (int(value) != number or (str(value).strip() != str(int(value)) and isinstance(value, str))):
-                raise ValueError(value)
-        except (TypeError, ValueError) as error:
-            raise LayerError(
-                f"Table {table}: {value!r} does not fit column {column} ({declared}). Correct the value, or the column."
-            ) from error
-        return int(value) if whole else number
-    width = re.fullmatch(r"TEXT\s*\(\s*(\d+)\s*\)", declared)
-    if width:
-        require_width(value, int(width[1]), column, f"Table {table}")
-    return value if isinstance(value, bool | int | float | bytes) or declared.startswith("BLOB") else str(value)
+def _at(values: pd.Series, rows: np.ndarray[Any, Any]) -> pd.Series:
+    """Return the values of some rows; as a rule those are all, in their order."""
+    return values if np.array_equal(values.index.to_numpy(), rows) else values.loc[rows]

@@ -6,6 +6,7 @@ Source: GeoParquet 1.1.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,21 +56,47 @@ def read(info: Info) -> Any:
 
 
 def rewrite(source: Path, target: Path, revision: Revision) -> None:
-    """Write a file again with a revision."""
-    file = pq.ParquetFile(source)
-    table = file.read()
-    geo = _geo(table.schema)
-    column = geo["primary_column"] if geo else None
-    out = revised(table, revision, np.arange(table.num_rows), column, str(source))
-    if geo and column is not None and len(revision.geometry):
-        out = _widened(out, geo, column, revision)
-    group = file.metadata.row_group(0) if file.metadata.num_row_groups else None
-    codec = group.column(0).compression if group is not None and group.num_columns else "SNAPPY"
-    pq.write_table(
-        out, target, compression="NONE" if codec == "UNCOMPRESSED" else codec,
-        row_group_size=max(group.num_rows, 1) if group is not None else None,
-    )  # fmt: skip
-    file.close()
+    """Write a file again with a revision, row group by row group where only values change."""
+    with pq.ParquetFile(source) as file:
+        group = file.metadata.row_group(0) if file.metadata.num_row_groups else None
+        codec = group.column(0).compression if group is not None and group.num_columns else "SNAPPY"
+        options = {"compression": "NONE" if codec == "UNCOMPRESSED" else codec}
+        rows = max(group.num_rows, 1) if group is not None else None
+        if rows is not None and file.metadata.num_rows and revision.same_rows and revision.geometry.empty:
+            _rewrite_values(file, source, target, revision, rows, options)
+            return
+        table = file.read()
+        geo = _geo(table.schema)
+        column = geo["primary_column"] if geo else None
+        out = revised(table, revision, np.arange(table.num_rows), column, str(source))
+        if geo and column is not None and len(revision.geometry):
+            out = _widened(out, geo, column, revision)
+        pq.write_table(out, target, row_group_size=rows, **options)
+
+
+def _rewrite_values(
+    file: pq.ParquetFile, source: Path, target: Path, revision: Revision, rows: int, options: dict[str, str]
+) -> None:
+    """Write new values into row groups of the same size; only a few of these are in memory."""
+    count = file.metadata.num_rows
+    ends = [*range(rows, count, rows), count]
+    with pq.ParquetWriter(target, file.schema_arrow, **options) as writer:
+        for end, table, changed in zip(ends, _groups(file, rows), revision.up_to(ends), strict=True):
+            numbers = np.arange(end - table.num_rows, end)
+            writer.write_table(revised(table, Revision(changed), numbers, None, str(source)), row_group_size=rows)
+
+
+def _groups(file: pq.ParquetFile, rows: int) -> Iterator[pa.Table]:
+    """Yield all rows, so many at a time."""
+    waiting: list[pa.Table] = []
+    for number in range(file.num_row_groups):
+        waiting.append(file.read_row_group(number))
+        while sum(table.num_rows for table in waiting) >= rows:
+            table = pa.concat_tables(waiting) if len(waiting) > 1 else waiting[0]
+            yield table.slice(0, rows)
+            waiting = [table.slice(rows)]
+    if any(table.num_rows for table in waiting):
+        yield pa.concat_tables(waiting)
 
 
 def _widened(table: pa.Table, geo: dict[str, Any], column: str, revision: Revision) -> pa.Table:

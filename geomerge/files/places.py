@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -48,13 +49,21 @@ class InGeoPackage:
         CRS of the geometry, None where it is not known.
     straightened
         Reads geometries by their row numbers; for curves, and for measures, which are left out.
+    part
+        First and last row number, where the rows are a part of the table.
     """
 
     def __init__(
-        self, path: Path, table: str, fids: Indices, crs: Any, straightened: Callable[[Indices], Geometries]
+        self,
+        path: Path,
+        table: str,
+        fids: Indices,
+        crs: Any,
+        straightened: Callable[[Indices], Geometries],
+        part: tuple[int, int] | None = None,
     ) -> None:
         self._path, self._table, self._fids, self._crs = path, table, fids, crs
-        self._straightened = straightened
+        self._straightened, self._part = straightened, part
         with opened(path) as connection:
             self._key = key_of(connection, table)
             (self._column,) = connection.execute(
@@ -62,25 +71,31 @@ class InGeoPackage:
             ).fetchone()
 
     @property
+    def column(self) -> str:
+        """The column that holds the geometry."""
+        return str(self._column)
+
+    @property
     def crs(self) -> Any:
         return self._crs
 
     def located(self, crs: Any) -> InGeoPackage:
         """Return the same rows, said to be in a CRS that the file does not name."""
-        return InGeoPackage(self._path, self._table, self._fids, crs, self._straightened)
+        return InGeoPackage(self._path, self._table, self._fids, crs, self._straightened, self._part)
 
     def __len__(self) -> int:
         return len(self._fids)
 
     def bounds(self) -> Numbers:
         found = np.empty((len(self), 4))
+        within = "" if self._part is None else f"WHERE {quoted(self._key)} BETWEEN ? AND ? "
         query = (
             f"SELECT coalesce(substr({quoted(self._column)}, 1, {HEAD}), x'') FROM {quoted(self._table)} "
-            f"ORDER BY {quoted(self._key)}"
+            f"{within}ORDER BY {quoted(self._key)}"
         )
         order, start = np.argsort(self._fids, kind="stable"), 0
         with opened(self._path) as connection:
-            cursor = connection.execute(query)
+            cursor = connection.execute(query, self._part or ())
             while rows := cursor.fetchmany(BATCH):
                 found[order[start : start + len(rows)]] = boxes([row[0] for row in rows])
                 start += len(rows)
@@ -91,15 +106,18 @@ class InGeoPackage:
     def geometry(self, rows: Indices) -> Geometries:
         fids = self._fids[rows]
         found = np.full(len(rows), None, dtype=object)
-        query = (
-            f"SELECT {quoted(self._column)} FROM {quoted(self._table)} WHERE {quoted(self._key)} = ? "
-            f"AND {quoted(self._column)} IS NOT NULL"
+        query = (  # many rows at once, handed over as one list
+            f"SELECT held.{quoted(self._key)}, held.{quoted(self._column)} FROM json_each(?) AS wanted "
+            f"JOIN {quoted(self._table)} AS held ON held.{quoted(self._key)} = wanted.value "
+            f"WHERE held.{quoted(self._column)} IS NOT NULL"
         )
         unusual = []
         with opened(self._path) as connection:
             for start in range(0, len(rows), BATCH):
-                blobs = [connection.execute(query, (fid,)).fetchone() for fid in fids[start : start + BATCH].tolist()]
-                values = [wkb_of(row[0]) if row and row[0][:2] == b"GP" else None for row in blobs]
+                wanted = fids[start : start + BATCH].tolist()
+                known = dict(connection.execute(query, (json.dumps(wanted),)).fetchall())
+                blobs = [known.get(fid) for fid in wanted]
+                values = [wkb_of(one) if one and one[:2] == b"GP" else None for one in blobs]
                 strange = [
                     at for at, value in enumerate(values) if blobs[at] and (not value or unusual_type([value[:5]]))
                 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,36 @@ import pyarrow as pa
 import shapely
 
 from geomerge.errors import LayerError
+
+BLOCK = 250_000  # rows that are written together, so that the order of writing is always the same
+
+Changed = Mapping[str, pd.Series]
+
+
+class InParts(Changed):
+    """New values by column that are kept part by part, of which only one is in memory at a time.
+
+    Parameters
+    ----------
+    columns
+        Names of the columns that change.
+    parts
+        Gives the parts, each time it is called; the row numbers of a part ascend and follow those of the last one.
+    """
+
+    def __init__(self, columns: Iterable[str], parts: Callable[[], Iterator[Changed]]) -> None:
+        self._columns, self.parts = tuple(columns), parts
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def __getitem__(self, column: str) -> pd.Series:
+        if column not in self._columns:
+            raise KeyError(column)
+        return pd.concat([part[column] for part in self.parts() if column in part])
 
 
 @dataclass(frozen=True)
@@ -31,7 +61,7 @@ class Revision:
         New rows, each with the row it is first copied from.
     """
 
-    changed: Mapping[str, pd.Series] = field(default_factory=dict)
+    changed: Changed = field(default_factory=dict)
     geometry: pd.Series = field(default_factory=lambda: pd.Series(dtype=object))
     removed: tuple[int, ...] = ()
     added: Mapping[int, int] = field(default_factory=dict)
@@ -45,13 +75,65 @@ class Revision:
                 found.setdefault(int(row), {})[column] = plain(value)
         return found
 
+    def blocks(self, rows: int = BLOCK) -> Iterator[Changed]:
+        """Yield the new values of so many rows at a time, in ascending order; the same however they are kept."""
+        waiting, count = [], 0
+        for part in self._parts():
+            numbers = rows_of(part)
+            waiting.append(part)
+            while count + len(numbers) > rows:
+                first, after = _split(_joined(waiting), int(numbers[rows - count]))
+                yield first
+                waiting, numbers, count = [after], numbers[rows - count :], 0
+            count += len(numbers)
+        if count:
+            yield _joined(waiting)
+
+    def up_to(self, ends: Iterable[int]) -> Iterator[Changed]:
+        """Yield, for each of some ascending row numbers, the new values of the rows from the last one up to it."""
+        parts, waiting, last = self._parts(), _joined([]), -1
+        for end in ends:
+            while last < end and (part := next(parts, None)) is not None:
+                numbers = rows_of(part)
+                waiting, last = _joined([waiting, part]), int(numbers[-1]) if len(numbers) else last
+            first, waiting = _split(waiting, end)
+            yield first
+
+    def _parts(self) -> Iterator[Changed]:
+        if isinstance(self.changed, InParts):
+            return self.changed.parts()
+        ascending = {column: values.sort_index(kind="stable") for column, values in self.changed.items()}
+        return iter([ascending])
+
     @property
     def same_rows(self) -> bool:
         """Whether rows are neither removed nor added."""
         return not self.removed and not self.added
 
 
-def alike(changed: Mapping[str, pd.Series]) -> Iterator[tuple[list[str], np.ndarray[Any, Any]]]:
+def rows_of(changed: Changed) -> np.ndarray[Any, Any]:
+    """Return the numbers of the rows that change, ascending."""
+    numbers = [values.index.to_numpy(dtype=np.int64) for values in changed.values()]
+    return np.unique(np.concatenate([np.empty(0, dtype=np.int64), *numbers]))
+
+
+def _joined(parts: list[Changed]) -> Changed:
+    found: dict[str, list[pd.Series]] = {}
+    for part in parts:
+        for column, values in part.items():
+            if len(values):
+                found.setdefault(column, []).append(values)
+    return {column: some[0] if len(some) == 1 else pd.concat(some) for column, some in found.items()}
+
+
+def _split(changed: Changed, row: int) -> tuple[Changed, Changed]:
+    """Return the new values of the rows before one, and of all others."""
+    places = {column: int(values.index.searchsorted(row)) for column, values in changed.items()}
+    first = {column: values.iloc[: places[column]] for column, values in changed.items()}
+    return first, {column: values.iloc[places[column] :] for column, values in changed.items()}
+
+
+def alike(changed: Changed) -> Iterator[tuple[list[str], np.ndarray[Any, Any]]]:
     """Yield columns with the rows that change in just these columns, so that each row is written once.
 
     Examples
@@ -63,7 +145,10 @@ def alike(changed: Mapping[str, pd.Series]) -> Iterator[tuple[list[str], np.ndar
     names = list(changed)
     for start in range(0, len(names), 60):  # as many columns as an integer has bits to tell them apart
         some = names[start : start + 60]
-        rows = np.unique(np.concatenate([changed[column].index.to_numpy(dtype=np.int64) for column in some]))
+        if len(names) == 1:
+            yield some, np.sort(changed[names[0]].index.to_numpy(dtype=np.int64))
+            return
+        rows = rows_of({column: changed[column] for column in some})
         bits = np.zeros(len(rows), dtype=np.int64)
         for bit, column in enumerate(some):
             bits[np.searchsorted(rows, changed[column].index.to_numpy(dtype=np.int64))] |= 1 << bit

@@ -36,13 +36,20 @@ class InParquet:
         The file.
     crs
         CRS of the geometry, None where it is not known.
+    part
+        First row and the one after the last, where the rows are a part of the file.
     """
 
-    def __init__(self, path: Path, crs: Any) -> None:
-        self._path, self._crs = path, crs
+    def __init__(self, path: Path, crs: Any, part: tuple[int, int] | None = None) -> None:
+        self._path, self._crs, self._part = path, crs, part
         with pq.ParquetFile(path) as file:
-            self._rows = int(file.metadata.num_rows)
+            self._start, self._end = part or (0, int(file.metadata.num_rows))
             self._column, self._declared = declared_geometry(file.schema_arrow) or ("", {})
+
+    @property
+    def column(self) -> str:
+        """The column that holds the geometry."""
+        return self._column
 
     @property
     def crs(self) -> Any:
@@ -50,10 +57,10 @@ class InParquet:
 
     def located(self, crs: Any) -> InParquet:
         """Return the same rows, said to be in a CRS that the file does not name."""
-        return InParquet(self._path, crs)
+        return InParquet(self._path, crs, self._part)
 
     def __len__(self) -> int:
-        return self._rows
+        return self._end - self._start
 
     def bounds(self) -> Numbers:
         covering = self._declared.get("covering", {}).get("bbox")
@@ -73,8 +80,8 @@ class InParquet:
         """Return the types of geometry there are; those declared, where that says enough."""
         if declared := self._declared.get("geometry_types"):
             return [str(kind).partition(" ")[0] for kind in declared]
-        found = {shape.geom_type for shape in self.geometry(np.arange(len(self))) if shape is not None}
-        return sorted(found)
+        shapes = (shape for _, column in self._batches(self._column) for shape in self._parsed(column))
+        return sorted({shape.geom_type for shape in shapes if shape is not None})
 
     def _covering(self, covering: dict[str, list[str]]) -> Numbers:
         """Return the boxes that the file holds; those rounded to four bytes are made larger by as much."""
@@ -90,18 +97,8 @@ class InParquet:
 
     def _batches(self, column: str, rows: Indices | None = None) -> Iterator[tuple[int, pa.Array]]:
         """Yield a column batch by batch with the number of its first row; only groups with some of the rows."""
-        start = 0
-        try:
-            with pq.ParquetFile(self._path) as file:
-                for group in range(file.num_row_groups):
-                    end = start + file.metadata.row_group(group).num_rows
-                    if rows is None or np.diff(np.searchsorted(rows, (start, end)))[0]:
-                        for batch in file.iter_batches(BATCH, row_groups=[group], columns=[column]):
-                            yield start, batch.column(0)
-                            start += batch.num_rows
-                    start = end
-        except (pa.ArrowInvalid, OSError) as error:
-            raise LayerError(f"{self._path} is damaged or cut short: {error}. Get a fresh copy of it.") from error
+        for start, batch in batches(self._path, [column], self._start, self._end, rows):
+            yield start, batch.column(0)
 
     def _parsed(self, column: pa.Array) -> Geometries:
         try:
@@ -110,14 +107,45 @@ class InParquet:
             raise LayerError(f"{self._path} is damaged or cut short: {error}. Get a fresh copy of it.") from error
 
 
-def read_columns(info: Info, columns: list[str]) -> pd.DataFrame:
-    """Read columns of a Parquet file; the index holds the numbers of the rows."""
+def batches(
+    path: Path, columns: list[str], first: int, end: int, rows: Indices | None = None
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Yield the rows of a part of a file batch by batch, with the number that the first has in the part.
+
+    Groups without any of ``rows``, numbers in the part, are not read.
+    """
+    at = 0
+    try:
+        with pq.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                after = at + file.metadata.row_group(group).num_rows
+                low, high = max(at, first), min(after, end)
+                if low < high and (rows is None or np.diff(np.searchsorted(rows, (low - first, high - first)))[0]):
+                    for batch in file.iter_batches(BATCH, row_groups=[group], columns=columns):
+                        some = batch.slice(max(low - at, 0), max(min(high - at, batch.num_rows) - max(low - at, 0), 0))
+                        if some.num_rows:
+                            yield max(low, at) - first, some
+                        at += batch.num_rows
+                        if at >= high:
+                            break
+                at = after
+    except (pa.ArrowInvalid, OSError) as error:
+        raise LayerError(f"{path} is damaged or cut short: {error}. Get a fresh copy of it.") from error
+
+
+def read_columns(info: Info, columns: list[str], part: tuple[int, int] | None = None) -> pd.DataFrame:
+    """Read columns of a Parquet file, all rows or a part of them; the index holds the numbers of the rows."""
     try:
         with pq.ParquetFile(info.path) as file:
-            table = file.read(columns=columns).to_pandas()
+            if part is None:
+                table = file.read(columns=columns).to_pandas()
+            else:
+                some = [batch for _, batch in batches(Path(info.path), columns, *part)]
+                table = pa.Table.from_batches(some, file.read_row_groups([], columns=columns).schema).to_pandas()
     except (pa.ArrowInvalid, OSError) as error:
         raise LayerError(f"{info.path} is damaged or cut short: {error}. Get a fresh copy of it.") from error
     if kept := [name for name in table.index.names if name in columns]:
         table = table.reset_index(level=kept)
     found: pd.DataFrame = table[columns]
-    return found.set_axis(pd.RangeIndex(len(found), name="fid"))
+    start = 0 if part is None else part[0]
+    return found.set_axis(pd.RangeIndex(start, start + len(found), name="fid"))

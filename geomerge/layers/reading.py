@@ -17,10 +17,12 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
+from geomerge import databases
 from geomerge.errors import LayerError
 from geomerge.files import arrow, csvfile, parquet, shapefile
 from geomerge.files.arrow import Content
 from geomerge.files.formats import SEPARATOR, Info
+from geomerge.files.geopackage import quoted
 from geomerge.files.guards import on_disk, require_file
 from geomerge.files.places import InGeoPackage, unusual
 from geomerge.files.rowgroups import InParquet, read_columns
@@ -41,6 +43,8 @@ def describe(path: str | Path, layer: str | None = None, encoding: str | None = 
     encoding
         Encoding of the text, where the file does not declare the right one.
     """
+    if databases.is_database(path):
+        return databases.describe(str(path), layer)
     require_file(path)
     if _ends(path, ".csv", ".txt", ".tsv"):
         with on_disk(path) as file:
@@ -104,6 +108,8 @@ def read(
     if info.driver == "Parquet":
         found: pd.DataFrame = parquet.read(info)
         return found
+    if info.driver == databases.DRIVER:
+        return databases.read(info, columns)
     with _readable(path, info.layer):
         found = pyogrio.read_dataframe(
             str(path),
@@ -134,16 +140,33 @@ def read_apart(info: Info, columns: list[str]) -> tuple[pd.DataFrame, InGeoPacka
     if info.driver == "Parquet" and parquet.declared_geometry(pq.read_schema(info.path)):
         return read_columns(info, columns), InParquet(Path(info.path), info.crs)
     if info.driver == "GPKG" and info.spatial and info.layer and Path(info.path).is_file():
-        return _read_geopackage(info, info.layer, columns)
+        try:
+            return read_geopackage(info, info.layer, columns)
+        except LayerError:  # a view, whose rows have no numbers
+            return None
     return None
 
 
-def _read_geopackage(info: Info, layer: str, columns: list[str]) -> tuple[pd.DataFrame, InGeoPackage] | None:
+def read_geopackage(
+    info: Info, layer: str, columns: list[str], part: tuple[str, int, int] | None = None
+) -> tuple[pd.DataFrame, InGeoPackage]:
+    """Read columns of a table in a GeoPackage, and say where its rows lie.
+
+    Parameters
+    ----------
+    info, layer
+        The layer.
+    columns
+        Columns to read.
+    part
+        The column of row numbers with the first and the last of them, where only a part is wanted.
+    """
     simple = all(str(info.fields[column]) in SIMPLE for column in columns)
     with _readable(info.path, layer):
         table = pyogrio.read_dataframe(
-            info.path, layer=layer, columns=columns, fid_as_index=True, read_geometry=False, use_arrow=simple
-        )
+            info.path, layer=layer, columns=columns, fid_as_index=True, read_geometry=False, use_arrow=simple,
+            where=None if part is None else f"{quoted(part[0])} BETWEEN {part[1]:d} AND {part[2]:d}",
+        )  # fmt: skip
     table.index = pd.Index(table.index.to_numpy(dtype=np.int64), name="fid")
 
     def straightened(fids: NDArray[np.int64]) -> NDArray[Any]:
@@ -151,17 +174,16 @@ def _read_geopackage(info: Info, layer: str, columns: list[str]) -> tuple[pd.Dat
             found = pyogrio.read_dataframe(info.path, layer=layer, columns=[], fids=fids, fid_as_index=True)
         return np.asarray(found.geometry.reindex(fids).to_numpy(), dtype=object)
 
-    try:
-        place = InGeoPackage(Path(info.path), layer, table.index.to_numpy(), info.crs, straightened)
-    except LayerError:  # a view, whose rows have no numbers
-        return None
-    return table, place
+    within = None if part is None else part[1:]
+    return table, InGeoPackage(Path(info.path), layer, table.index.to_numpy(), info.crs, straightened, within)
 
 
 def refuse_curves(info: Info, why: str) -> None:
     """Raise LayerError if the geometry of a layer could only be kept by drawing it anew."""
     found = "measures" if info.measured else None
-    if info.driver == "GPKG" and info.layer and info.spatial:
+    if info.driver == databases.DRIVER and info.spatial:
+        found = arrow.unusual_type(databases.read_content(info.path, info.layer).heads())
+    elif info.driver == "GPKG" and info.layer and info.spatial:
         with on_disk(info.path) as file:
             found = unusual(file, info.layer) or found
     elif info.spatial and info.driver not in NEVER_CURVED and info.geometry_type not in STRAIGHT:
@@ -176,7 +198,9 @@ def refuse_curves(info: Info, why: str) -> None:
 
 
 def layer_names(path: str | Path) -> list[str]:
-    """Return the names of the layers in a file."""
+    """Return the names of the layers in a file, or of the tables in a database."""
+    if databases.is_database(path):
+        return databases.layer_names(str(path))
     require_file(path)
     with _readable(path, None):
         return [str(name) for name in pyogrio.list_layers(str(path))[:, 0]]
@@ -189,6 +213,9 @@ def versions() -> dict[str, str]:
 
 def read_arrow(source: Info, layer: str | None) -> tuple[Content, NDArray[np.int64]]:
     """Read a layer as an Arrow table, times with their zones, and the numbers of its rows."""
+    if source.driver == databases.DRIVER:
+        content = databases.read_content(source.path, layer)
+        return content, np.arange(1, content.table.num_rows + 1)
     encoding = source.encoding if source.driver == "ESRI Shapefile" else None
     with _readable(source.path, layer):
         meta, table = pyogrio.read_arrow(

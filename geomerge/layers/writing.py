@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import geopandas as gpd
 import pandas as pd
 import pyogrio
 from pyproj import CRS
@@ -115,12 +116,36 @@ def write_arrow(content: Content, target: Path, driver: str, layer: str | None, 
         )
 
 
+def write_tiles(table: gpd.GeoDataFrame, path: Path, name: str, title: str, zooms: tuple[int, int]) -> None:
+    """Write a table as vector tiles in one file (PMTiles), from the lowest to the highest zoom.
+
+    Raises
+    ------
+    LayerError
+        If the file cannot be written, or GDAL was built without PMTiles.
+    """
+    if "w" not in pyogrio.list_drivers().get("PMTiles", ""):
+        raise LayerError("This GDAL does not write PMTiles. Write GeoJSON or TopoJSON, or install a newer pyogrio.")
+    options = {"MINZOOM": zooms[0], "MAXZOOM": zooms[1], "NAME": title, "DESCRIPTION": title}
+    threads = pyogrio.get_gdal_config_option("GDAL_NUM_THREADS")
+    pyogrio.set_gdal_config_options({"GDAL_NUM_THREADS": "1"})  # several would put the tiles in any order
+    path.unlink(missing_ok=True)  # GDAL adds to a file that exists, and cannot with this one
+    try:
+        with writable(path, EPOCH):
+            pyogrio.write_dataframe(table, path, driver="PMTiles", layer=name, dataset_options=options)
+    finally:
+        pyogrio.set_gdal_config_options({"GDAL_NUM_THREADS": threads})
+
+
 @contextlib.contextmanager
 def writable(path: Path, changed_at: str) -> Iterator[None]:
-    """Let GDAL write a given time, not the clock's, and say in one sentence what went wrong."""
+    """Let GDAL write a given time, not the clock's, and say in one sentence what went wrong.
+
+    SQLite does not wait for the disk: nobody knows the file until it is complete and in its place.
+    """
     log = logging.getLogger("pyogrio")
     level = log.level
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": changed_at})
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": changed_at, "OGR_SQLITE_SYNCHRONOUS": "OFF"})
     log.setLevel(logging.WARNING)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -135,7 +160,7 @@ def writable(path: Path, changed_at: str) -> Iterator[None]:
             f"{path} cannot be written: {str(error).rstrip('.')}. Is its folder writable, and the disk not full?"
         ) from error
     finally:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+        pyogrio.set_gdal_config_options(dict.fromkeys(("OGR_CURRENT_DATE", "OGR_SQLITE_SYNCHRONOUS")))
         log.setLevel(level)
 
 

@@ -10,7 +10,9 @@ from dataclasses import replace
 from typing import Literal, get_args
 
 from geomerge.errors import InputError
-from geomerge.palette import CHANGES, INK, LINES, OTHER, PAPER, SEVERITIES, STRONG
+from geomerge.palette import CHANGES, INK, LINES, METHODS, OTHER, PAPER, SEVERITIES, STRONG
+from geomerge.qgis.forms import Answers, Field, Form, equals
+from geomerge.qgis.joins import Join
 from geomerge.qgis.project import Group, ProjectLayer, project
 from geomerge.qgis.sld import sld
 from geomerge.qgis.styles import Category, Geometry, LayerStyle, Symbol, qml
@@ -19,13 +21,18 @@ __all__ = [
     "LAYER_STYLES_CONTENTS",
     "LAYER_STYLES_INSERT",
     "LAYER_STYLES_TABLE",
+    "Answers",
     "Category",
+    "Field",
+    "Form",
     "Geometry",
     "Group",
+    "Join",
     "LayerStyle",
     "ProjectLayer",
     "Role",
     "Symbol",
+    "equals",
     "geometries",
     "layer_styles_rows",
     "project",
@@ -41,6 +48,7 @@ Role = Literal[
     "boundary_lines",
     "level",
     "features",
+    "moved",
     "review",
     "findings",
     "inserted_corners",
@@ -53,6 +61,7 @@ _VOCABULARIES: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "units_before": {name: (one.text_before, one.color) for name, one in CHANGES.items() if name != "created"},
     "boundary_lines": {name: (one.text, one.color) for name, one in LINES.items()},
     "findings": {name: (one.text, one.color) for name, one in SEVERITIES.items()},
+    "moved": {name: (one.text, one.color) for name, one in METHODS.items()},
 }
 _OTHER = ("Any other value", OTHER)
 # Screens are looked at from further away than paper: a line of one point is drawn 0.5 millimetres wide.
@@ -72,10 +81,10 @@ def style_for(
     ----------
     role
         What the layer holds. The legend comes from the column ``change`` (`units`, `units_before`),
-        ``status`` (`boundary_lines`), ``reason`` (`review`) or ``severity`` (`findings`); other roles have
-        one symbol.
+        ``status`` (`boundary_lines`), ``method`` (`moved`), ``reason`` (`review`) or ``severity`` (`findings`);
+        other roles have one symbol.
     geometry
-        Kind of geometry of `features`, `review` and `findings`, which may have any.
+        Kind of geometry of `features`, `moved`, `review` and `findings`, which may have any.
     values
         The values that occur: the legend shows these and no others. Without them it shows all values known
         in advance, and one category for any other, so that no feature is invisible.
@@ -126,6 +135,7 @@ def _plain_style(role: Role, geometry: Geometry) -> LayerStyle:
         "boundary_lines": LayerStyle("line", field="status"),
         "level": LayerStyle("polygon", Symbol(None, outline=INK, width=0.7)),
         "features": LayerStyle(geometry, thin[geometry]),
+        "moved": LayerStyle(geometry, field="method"),
         "review": LayerStyle(geometry, field="reason"),
         "findings": LayerStyle(geometry, field="severity"),
         "inserted_corners": LayerStyle("point", corner),
@@ -153,12 +163,24 @@ def _category_symbol(role: Role, geometry: Geometry, value: str, color: str) -> 
     if role == "boundary_lines":
         kind = LINES.get(value, LINES["kept"])
         return Symbol(color, width=kind.width * _MILLIMETRES_PER_POINT, dashed=kind.dashed)
+    if role == "moved":
+        return _moved_symbol(geometry, color)
     if geometry == "polygon":
-        return Symbol(f"{color}66", outline=color, width=0.5)
+        return Symbol(f"{color}2b", outline=color, width=0.6)
     if geometry == "line":
         return Symbol(color, width=0.9)
     # Shape as well as colour, for those who see no colour.
     return Symbol(color, outline=INK, width=0.2, size=2.8, shape="square" if value == "must" else "circle")
+
+
+def _moved_symbol(geometry: Geometry, color: str) -> Symbol:
+    """Draw one of very many features: thin, and pale enough for what lies below."""
+    symbols = {
+        "polygon": Symbol(f"{color}99", outline="#5d6b75", width=0.1),
+        "line": Symbol(color, width=0.3),
+        "point": Symbol(color, outline=PAPER, width=0.1, size=1.6),
+    }
+    return symbols[geometry]
 
 
 def geometries(geom_types: Iterable[str | None]) -> tuple[Geometry, ...]:

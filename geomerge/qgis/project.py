@@ -15,13 +15,19 @@ from typing import Any, Literal
 from xml.etree import ElementTree as ET
 
 from pyproj import CRS
+from shapely import box
 
 from geomerge.errors import InputError
+from geomerge.qgis.forms import Form, add_form
+from geomerge.qgis.joins import Join, add_joins
+from geomerge.qgis.layout import Shown, add_layout
 from geomerge.qgis.styles import DOCTYPE, QGIS_VERSION, LayerStyle, add, add_style, flag, xml_text
 
 Group = Literal["before", "after", "review"]
 
 # From the top of the layer tree, which is also the order of drawing.
+LAYOUT = "Before and after"
+WHOLE, AFFECTED = "Whole extent", "Affected area"
 _GROUPS: Mapping[Group, str] = {"review": "Review", "after": "After", "before": "Before"}
 _WKB_TYPES = {"polygon": "MultiPolygon", "line": "MultiLineString", "point": "Point", "table": "NoGeometry"}
 _GEOMETRY_NAMES = {"polygon": "Polygon", "line": "Line", "point": "Point", "table": "No geometry"}
@@ -52,6 +58,18 @@ class ProjectLayer:
         The file holds several kinds of geometry, and the layer is those of the kind of its style.
     visible
         Whether it is ticked in the layer tree.
+    closer
+        Smallest scale at which it is drawn, as its denominator; 0 draws it at any.
+    form
+        The form in which its rows are read and written.
+    where
+        Which rows it has, as a condition in SQL; empty for all.
+    joins
+        Columns of other layers of the project.
+    fixed
+        Whether its rows cannot be edited.
+    aside
+        Whether it is there for other layers only, and no line of the layer tree.
 
     Examples
     --------
@@ -68,6 +86,12 @@ class ProjectLayer:
     crs: Any = None
     mixed: bool = False
     visible: bool = True
+    closer: int = 0
+    form: Form | None = None
+    where: str = ""
+    joins: tuple[Join, ...] = ()
+    fixed: bool = False
+    aside: bool = False
 
     def __post_init__(self) -> None:
         if _ONE_MACHINE.match(self.path):
@@ -84,14 +108,24 @@ class ProjectLayer:
         path = self.path if self.path.startswith(("./", "../")) else f"./{self.path}"
         table = "" if self.table is None else f"|layername={self.table}"
         kind = f"|geometrytype={_OGR_TYPES[self.style.geometry]}" if self.mixed else ""
-        return f"{path}{table}{kind}"
+        rows = f"|subset={self.where}" if self.where else ""
+        return f"{path}{table}{kind}{rows}"
 
 
-def project(title: str, layers: Sequence[ProjectLayer], *, crs: Any, extent: Sequence[float] | None = None) -> bytes:
+def project(
+    title: str,
+    layers: Sequence[ProjectLayer],
+    *,
+    crs: Any,
+    extent: Sequence[float] | None = None,
+    affected: Sequence[float] | None = None,
+    note: str = "",
+) -> bytes:
     """Return a QGIS project (``.qgz``) with the layers in the groups Review, After and Before.
 
     Within a group the first layer is drawn on top. Before is switched off when there is anything else to see;
-    the map themes Before, After and Review switch between the three views.
+    the map themes Before, After and Review switch between the three views. A print layout (A3) shows before and
+    after side by side.
 
     Parameters
     ----------
@@ -102,7 +136,11 @@ def project(title: str, layers: Sequence[ProjectLayer], *, crs: Any, extent: Seq
     crs
         CRS of the map, anything pyproj understands.
     extent
-        West, south, east and north of the first view, in `crs`; None leaves it to QGIS.
+        West, south, east and north of the first view, in `crs`; None leaves it to QGIS, and makes no print layout.
+    affected
+        The same of what the reform changes: a spatial bookmark goes there, and the print layout shows it.
+    note
+        Small line at the foot of the print layout.
 
     Returns
     -------
@@ -116,7 +154,9 @@ def project(title: str, layers: Sequence[ProjectLayer], *, crs: Any, extent: Seq
     >>> zipfile.ZipFile(io.BytesIO(content)).namelist()
     ['project.qgs']
     """
-    root = _project_element(title, layers, CRS.from_user_input(crs), extent)
+    named = _with_ids(layers)
+    root = _project_element(title, named, CRS.from_user_input(crs))
+    _add_views(root, title, named, CRS.from_user_input(crs), {WHOLE: extent, AFFECTED: affected}, note)
     text = f"{DOCTYPE}\n{xml_text(root)}"
     member = zipfile.ZipInfo("project.qgs", date_time=(1980, 1, 1, 0, 0, 0))
     member.external_attr = 0o644 << 16
@@ -128,20 +168,15 @@ def project(title: str, layers: Sequence[ProjectLayer], *, crs: Any, extent: Seq
     return buffer.getvalue()
 
 
-def _project_element(
-    title: str, layers: Sequence[ProjectLayer], crs: CRS, extent: Sequence[float] | None
-) -> ET.Element:
+def _project_element(title: str, named: Sequence[tuple[str, ProjectLayer]], crs: CRS) -> ET.Element:
     root = ET.Element("qgis", version=QGIS_VERSION, projectname=title)
     add(root, "title", text=title)
     _add_crs(ET.SubElement(root, "projectCrs"), crs)
-    named = _with_ids(layers)
     _add_tree(root, named)
-    # A plan may hold no geometry at all; its extent is then not a number.
-    if extent is not None and all(math.isfinite(bound) for bound in extent):
-        _add_canvas(root, crs, _with_margin(extent))
     map_layers = ET.SubElement(root, "projectlayers")
+    sources = {layer.name: (layer_id, layer.source) for layer_id, layer in named}
     for layer_id, layer in named:
-        _add_layer(map_layers, layer_id, layer, crs)
+        _add_layer(map_layers, layer_id, layer, crs, sources)
     properties = ET.SubElement(root, "properties")
     _add_property(properties, "Paths", "Absolute", "bool", "false")
     _add_property(properties, "PAL", "PlacementEngineVersion", "int", "1")
@@ -149,6 +184,32 @@ def _project_element(
     _add_themes(root, named)
     add(ET.SubElement(root, "projectMetadata"), "title", text=title)
     return root
+
+
+def _add_views(
+    root: ET.Element,
+    title: str,
+    named: Sequence[tuple[str, ProjectLayer]],
+    crs: CRS,
+    extents: Mapping[str, Sequence[float] | None],
+    note: str,
+) -> None:
+    """Add the first view, a bookmark for each extent, and the print layout; nothing where there is no geometry."""
+    views = {  # a plan may hold no geometry at all; its extent is then not a number
+        name: _with_margin(extent)
+        for name, extent in extents.items()
+        if extent is not None and all(math.isfinite(bound) for bound in extent)
+    }
+    if WHOLE not in views:
+        return
+    _add_canvas(root, crs, views[WHOLE])
+    bookmarks = ET.SubElement(root, "Bookmarks")
+    for name, view in views.items():
+        place = {"id": name.casefold().replace(" ", "_"), "name": name, "group": "", "extent": box(*view).wkt}
+        _add_crs(ET.SubElement(bookmarks, "Bookmark", place), crs)
+    maps = [shown for group in ("before", "after") if (shown := _shown(group, named))]
+    metres = crs.axis_info[0].unit_conversion_factor if crs.is_projected else 111_320.0
+    add_layout(root, LAYOUT, title, note, maps, views.get(AFFECTED, views[WHOLE]), metres)
 
 
 def _add_property(parent: ET.Element, scope: str, name: str, kind: str, value: str) -> None:
@@ -201,6 +262,13 @@ def _add_tree_layer(parent: ET.Element, layer_id: str, layer: ProjectLayer) -> N
     ET.SubElement(parent, "layer-tree-layer", {**source, **state})
 
 
+def _shown(group: Group, named: Sequence[tuple[str, ProjectLayer]]) -> Shown | None:
+    """Return one map of the print layout: the theme of a group, with those of its layers that need a legend."""
+    visible = [(layer_id, layer) for layer_id, layer in named if layer.group == group and layer.visible]
+    told = tuple((layer_id, layer.name, layer.source) for layer_id, layer in visible if layer.style.categories)
+    return Shown(_GROUPS[group], _GROUPS[group], told) if visible else None
+
+
 def _checked(value: bool) -> str:
     return "Qt::Checked" if value else "Qt::Unchecked"
 
@@ -218,10 +286,12 @@ def _add_canvas(root: ET.Element, crs: CRS, extent: tuple[float, float, float, f
     _add_crs(ET.SubElement(settings, "DefaultViewExtent", bounds), crs)
 
 
-def _add_layer(parent: ET.Element, layer_id: str, layer: ProjectLayer, project_crs: CRS) -> None:
+def _add_layer(
+    parent: ET.Element, layer_id: str, layer: ProjectLayer, project_crs: CRS, sources: Mapping[str, tuple[str, str]]
+) -> None:
     geometry = layer.style.geometry
     kind = {"geometry": _GEOMETRY_NAMES[geometry], "wkbType": _WKB_TYPES[geometry]}
-    element = ET.SubElement(parent, "maplayer", {"type": "vector", **kind})
+    element = ET.SubElement(parent, "maplayer", {"type": "vector", **kind, "readOnly": flag(layer.fixed)})
     add(element, "id", text=layer_id)
     add(element, "datasource", text=layer.source)
     add(element, "layername", text=layer.name)
@@ -233,6 +303,16 @@ def _add_layer(parent: ET.Element, layer_id: str, layer: ProjectLayer, project_c
     manager = ET.SubElement(element, "map-layer-style-manager", current="default")
     ET.SubElement(manager, "map-layer-style", name="default")
     add_style(element, layer.style)
+    if layer.closer:  # the names are those of denominators: the largest scale is the smallest number
+        scales = {"hasScaleBasedVisibilityFlag": "1", "minScale": str(layer.closer), "maxScale": "0"}
+        element.attrib.update(scales)
+    add_joins(element, layer.joins, sources)
+    if layer.aside:
+        flags = add(element, "flags")
+        for name, value in {"Identifiable": False, "Removable": True, "Searchable": False, "Private": True}.items():
+            add(flags, name, text=flag(value))
+    if layer.form is not None:
+        add_form(element, layer.form, sources)
 
 
 def _add_themes(root: ET.Element, named: Sequence[tuple[str, ProjectLayer]]) -> None:

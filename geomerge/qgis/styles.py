@@ -86,13 +86,15 @@ class LayerStyle:
     symbol
         The symbol of every feature, unless `field` chooses between categories.
     field
-        Column whose values choose the category.
+        Column, or expression in the language of QGIS, whose values choose the category.
     categories
         The legend, in its order.
     label_fields
         Columns written on the map, joined by `label_separator`; none draws no labels.
     label_separator
         Text between the columns.
+    label
+        What is written on the map in QGIS, as an expression in its language, in place of the columns.
     label_scale
         Labels are drawn at 1:`label_scale` and larger scales.
     opacity
@@ -110,6 +112,7 @@ class LayerStyle:
     categories: tuple[Category, ...] = ()
     label_fields: tuple[str, ...] = ()
     label_separator: str = " "
+    label: str = ""
     label_scale: int = 1_000_000
     opacity: float = 1.0
 
@@ -140,10 +143,10 @@ def add_style(parent: ET.Element, style: LayerStyle) -> None:
     """
     if style.geometry == "table":
         return
-    parent.set("labelsEnabled", flag(bool(style.label_fields)))
+    parent.set("labelsEnabled", flag(bool(style.label or style.label_fields)))
     parent.set("hasScaleBasedVisibilityFlag", "0")
     _add_renderer(parent, style)
-    if style.label_fields:
+    if style.label or style.label_fields:
         _add_labeling(parent, style)
     add(parent, "blendMode", text="0")
     add(parent, "featureBlendMode", text="0")
@@ -262,6 +265,8 @@ def _symbol_options(symbol: Symbol, geometry: Geometry) -> dict[str, str]:
 
 def _label_expression(style: LayerStyle) -> str:
     """Join the columns in the language of QGIS; ``concat`` reads an empty column as an empty text."""
+    if style.label:
+        return style.label
     separator = "'" + style.label_separator.replace("\\", "\\\\").replace("'", "\\'") + "'"
     columns = ('"' + column.replace('"', '""') + '"' for column in style.label_fields)
     return f"concat({f', {separator}, '.join(columns)})"
