@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import shapely
 from pyproj import CRS
@@ -258,6 +259,11 @@ def _located(table: gpd.GeoDataFrame, name: str, given: str | None, crs: Any) ->
     """Bring a table into the working CRS; vertices are moved, and nothing is cut before."""
     there = _declared(table.crs, name, given)
     table = table if table.crs is not None else table.set_crs(there)
+    if there.is_geographic and len(table) and (widest := float(np.nanmax(np.abs(table.total_bounds), initial=0))) > 400:
+        raise CRSError(
+            f"{name} is said to be in {there.to_string()}, but its coordinates, up to {widest:.0f}, are no degrees. "
+            f"Give the file the CRS it is in, such as with ogr2ogr -a_srs EPSG:25832."
+        )
     return table if crs is None or same_crs(there, crs) else table.to_crs(crs)
 
 

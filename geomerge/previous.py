@@ -23,6 +23,11 @@ def require_replaceable(folder: Path, kept: Collection[tuple[str, ...]] = ()) ->
     """
     if not folder.is_dir():
         raise LayerError(f"{folder} is a file. Name a folder as output.")
+    if (folder / MANIFEST).is_file() and not _written(folder):
+        raise LayerError(
+            f"{folder / MANIFEST} is damaged, or not of geomerge, so nobody knows what in {folder} may be replaced. "
+            f"Choose another folder (output), or allow to replace it (--overwrite)."
+        )
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     foreign = sorted(name for name in present - _written(folder) if not name.endswith(PASSING))
     if foreign:

@@ -36,6 +36,7 @@ def staged(target: Path, *, overwrite: bool = False, kept: Collection[tuple[str,
         If the target may not be replaced or its folder cannot be written.
     """
     target = target.resolve()  # where a link leads is replaced, not the link
+    require_apart_from_here(target)
     parent, previous = target.parent, target.with_name(f".{target.name}.previous")
     recover(target)
     if target.exists() and not overwrite:
@@ -90,6 +91,12 @@ def spooled(target: Path) -> Spool:
 
 def _own(target: Path) -> str:
     return f".{target.name}.staging-{socket.gethostname()}-{os.getpid()}-"
+
+
+def require_apart_from_here(target: Path) -> None:
+    """Raise LayerError if a folder is the current one or holds it: it would be gone under whoever works there."""
+    if target.resolve() in (here := Path.cwd(), *here.parents):
+        raise LayerError(f"{target} is the folder you are in, or one around it. Name a folder of its own (-o).")
 
 
 def recover(target: Path) -> None:

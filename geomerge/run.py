@@ -41,7 +41,7 @@ from geomerge.pieces import pieces
 from geomerge.plan import Plan
 from geomerge.planfile import read_plan
 from geomerge.previous import REVIEW, require_replaceable
-from geomerge.publish import recover, spooled, staged
+from geomerge.publish import recover, require_apart_from_here, spooled, staged
 from geomerge.registering import with_registers
 from geomerge.results import Results, counts
 from geomerge.reuse import Done, Reuse
@@ -129,6 +129,7 @@ def run(
         require(results.findings)
         return Run(None, counts(results), (), tuple(costs.done), lambda: results)
     target = Path(os.path.normpath(output if output is not None else job.file(job.output)))
+    require_apart_from_here(target)
     recover(target.resolve())
     collecting = collected(target / REVIEW, Path(job.file(job.decisions)), [layer.name for layer in job.layers])
     with hashing() as hashes, collecting as kept:

@@ -215,3 +215,40 @@ def test_a_folder_that_is_a_file(small_job: Any, tmp_path: Path) -> None:
     assert done.exit_code == 2
     assert "is a file" in done.stderr
     assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_what_is_asked_for_beside_a_run_never_replaces_a_file(sample, tmp_path):
+    for file in ("plan.yaml", "job.yaml"):
+        (tmp_path / file).write_bytes((sample / file).read_bytes())
+    precious = tmp_path / "registers.yaml"
+    precious.write_text("mine", encoding="utf-8")
+    units = f"{sample / 'units_2016.gpkg'}|kommuner"
+    for arguments in (
+        ["keys", str(sample / "job.yaml"), "-o", str(precious)],
+        ["verify", units, "--code", "kommunenummer", "-o", str(precious)],
+        ["recode", str(sample / "job.yaml"), "--review", str(precious)],
+        ["inventory", units, "--units", units, "--code", "kommunenummer", "-o", str(tmp_path)],
+    ):
+        done = CliRunner().invoke(main, arguments)
+        assert done.exit_code == 2, (arguments, done.output)
+        assert "exists already" in done.output
+    assert precious.read_text(encoding="utf-8") == "mine"
+
+
+def test_metres_that_are_said_to_be_degrees(small_job):
+    small_job.write()
+    path = small_job.folder / "units.geojson"
+    small_job.units.set_crs("EPSG:4326", allow_override=True).to_file(path)
+    small_job.job["units"]["path"] = path.name
+    small_job.job["crs"] = "EPSG:25833"
+    done = CliRunner().invoke(main, ["check", str(small_job.write())])
+    assert done.exit_code == 2
+    assert "up to 4000, are no degrees. Give the file the CRS it is in" in done.output
+
+
+@pytest.mark.parametrize("target", [".", "/"])
+def test_the_folder_one_is_in_is_never_replaced(small_job, monkeypatch, target):
+    monkeypatch.chdir(small_job.folder.parent)
+    done = CliRunner().invoke(main, ["run", str(small_job.write()), "-o", target, "--overwrite"])
+    assert done.exit_code == 2, done.output
+    assert "Choose a folder of its own" in done.output or "the folder you are in" in done.output

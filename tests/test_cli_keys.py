@@ -88,7 +88,7 @@ def test_rules_are_proposed_for_a_layer(tmp_path: Path) -> None:
     for arguments, message in (
         ((), "Name the columns of the key"),
         (("--key", "fnr"), "no column fnr"),
-        (("--key", "gnr", "-o", tmp_path / "parcels.csv"), "is both source and target"),
+        (("--key", "gnr", "-o", tmp_path / "parcels.csv"), "exists already"),
     ):
         done = call("keys", tmp_path / "parcels.csv", *arguments)
         assert done.exit_code == 2

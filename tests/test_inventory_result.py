@@ -244,7 +244,7 @@ def test_the_command_knows_codes_from_units(folder: Path, tmp_path: Path) -> Non
         (["data"], "No codes are known. Name a history (--history NO)"),
         (["nowhere", "--history", "NO"], "nowhere does not exist"),
         (["data", "--history", "NO", "-o", "a.pdf"], ".pdf is nothing that can be written"),
-        (["data/cases.csv", "--history", "NO", "-o", "data/cases.csv"], "is both source and target"),
+        (["data/cases.csv", "--history", "NO", "-o", "data/cases.csv"], "exists already"),
         (["data", "--units", "data/cases.csv", "--code", "knr"], "has no column knr"),
     ],
 )

@@ -63,5 +63,5 @@ def test_files_of_others_are_not_lost(finished: Path, small_job: Any) -> None:
 def test_a_manifest_of_another_program_is_none_of_ours(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"name": "a web page"}')
     (tmp_path / "index.html").write_text("")
-    with pytest.raises(LayerError, match="did not write"):
+    with pytest.raises(LayerError, match="is damaged, or not of geomerge"):
         require_replaceable(tmp_path)

@@ -244,3 +244,9 @@ def test_command_on_units(sample):
         main, ["verify", str(sample / "units_2016.gpkg") + "|kommuner", "--code", "kommunenummer"]
     )
     assert (done.exit_code, done.output) == (0, "No finding: all is in order.\n")
+
+
+def test_a_column_that_is_missing(sample):
+    done = CliRunner().invoke(main, ["verify", f"{sample / 'units_2016.gpkg'}|kommuner"])
+    assert done.exit_code == 2
+    assert "The units have no column code. They have kommunenummer" in done.output

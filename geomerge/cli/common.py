@@ -46,6 +46,15 @@ def require_other(target: Path, *sources: str | Path | None) -> None:
             raise LayerError(f"{target} is both source and target. Name another file (-o).")
 
 
+def require_new(*targets: Path) -> None:
+    """Refuse to replace files: what is read, edited or sent is never overwritten unasked."""
+    from geomerge.errors import LayerError
+
+    if there := [target for target in targets if target.exists()]:
+        listed = ", ".join(map(str, there))
+        raise LayerError(f"{listed} exists already. Name another place (-o), or move it away first.")
+
+
 def read_spatial(name: str) -> Any:
     """Read a layer (a file, or file|layer); InputError if it has no geometry."""
     import geopandas as gpd

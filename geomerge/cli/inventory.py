@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from geomerge.cli.common import as_json, counted, print_findings, print_json, verbosity, write_table
+from geomerge.cli.common import as_json, counted, print_findings, print_json, require_new, verbosity, write_table
 
 TABLE, BOOK = ".csv", ".xlsx"
 PAGES = (".html", ".htm")
 SECTIONS = (".yaml", ".yml")
+WRITTEN, PROBLEMS = ("columns.csv", "inventory.html", "registers.yaml"), "problems.csv"
 
 
 @click.command()
@@ -49,7 +50,7 @@ def inventory(
     if not any(known[key] for key in ("history", "units", "plan")):
         raise InputError("No codes are known. Name a history (--history NO), units (--units) or a plan (--plan).")
     if target is not None:
-        _require_writable(target, sources)
+        _require_writable(target)
     found = take_stock(list(sources), full=full, sample=sample, **_known(**known))
     if target is not None:
         _write(found, target)
@@ -94,7 +95,7 @@ def _units(source: str, code_width: int | None, code: str | None, parent: str | 
     return table
 
 
-def _require_writable(target: Path, sources: tuple[str, ...]) -> None:
+def _require_writable(target: Path) -> None:
     from geomerge.errors import InputError
 
     suffix = target.suffix.lower()
@@ -103,21 +104,25 @@ def _require_writable(target: Path, sources: tuple[str, ...]) -> None:
             f"{target}: {suffix} is nothing that can be written. Name a folder, or a file that ends in "
             f"{', '.join((TABLE, BOOK, PAGES[0], SECTIONS[0]))}."
         )
-    places = [Path(source).resolve() for source in sources if "://" not in source]
-    if target.resolve() in places and target.is_file():
-        raise InputError(f"{target} is both source and target. Name another file (-o).")
+    single = target.is_file() or (suffix and not target.is_dir())
+    require_new(*([target] if single else [target / name for name in (*WRITTEN, PROBLEMS)]))
 
 
 def _write(found: Any, target: Path) -> None:
     """Write what is asked for; a file appears when it is whole."""
+    from geomerge.errors import LayerError
+
     if target.suffix.lower() in (TABLE, BOOK, *PAGES, *SECTIONS) and not target.is_dir():
         target.parent.mkdir(parents=True, exist_ok=True)
         _write_file(found, target)
         return
-    target.mkdir(parents=True, exist_ok=True)
-    for name in ("columns.csv", "inventory.html", "registers.yaml"):
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LayerError(f"{target} cannot be written: {error.strerror}. Choose another folder (-o).") from error
+    for name in WRITTEN:
         _write_file(found, target / name)
-    write_table(_plain(found.problems), target / "problems.csv")
+    write_table(_plain(found.problems), target / PROBLEMS)
 
 
 def _write_file(found: Any, target: Path) -> None:

@@ -91,12 +91,12 @@ def keys(source: str, target: Path | None, names: tuple[str, ...], columns: tupl
     SOURCE is a job, whose plan has no rule yet for some of its parcels; or a layer of parcels with their new_code, as
     the command reassign writes it.
     """
-    from geomerge.cli.common import require_other
+    from geomerge.cli.common import require_new
     from geomerge.files.guards import staged
     from geomerge.keyproposal import as_yaml
 
     if target is not None:
-        require_other(target, source)
+        require_new(target)
     findings: list[Any] = []
     if source.endswith((".yaml", ".yml")):
         found = _of_job(source, names, findings, step=options["step"], holes=options["holes"])

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from geomerge.cli.common import as_json, print_findings, print_json, verbosity, write_table
+from geomerge.cli.common import as_json, print_findings, print_json, require_new, verbosity, write_table
 
 
 @click.command()
@@ -49,6 +49,8 @@ def recode(
         return
     if job is None:
         raise InputError("Name the file that lists the registers, or what to undo (--undo).")
+    if review is not None:
+        require_new(review)
     registers = read_registers(job, names)
     whole = job if options["plan"] is None and options["history"] is None else None
     translation = read_translation(whole, registers, **options)

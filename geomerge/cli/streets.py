@@ -26,6 +26,7 @@ def streets(
     Exit code 1 if streets collide.
     """
     from geomerge.errors import Blocked
+    from geomerge.files.guards import staged
     from geomerge.inputs import read_inputs
     from geomerge.job import read_job
     from geomerge.run import carry_out
@@ -45,7 +46,8 @@ def streets(
     findings = [finding for finding in results.accounts[chosen].findings if finding.check in CHECKS]
     for path, rows in ((target, found.proposal), (names, found.pairs)):
         if path is not None:
-            rows.to_csv(path, index=False, lineterminator="\n")
+            with staged(path) as new:
+                rows.to_csv(new, index=False, lineterminator="\n")
     print_findings(findings, as_json, none="no streets collide")
     if not as_json:
         click.echo(_told(found, target))

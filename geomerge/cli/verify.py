@@ -33,10 +33,13 @@ def verify(
 
     Exit code 1 if a finding blocks.
     """
+    from geomerge.cli.common import require_new
     from geomerge.errors import Blocked
     from geomerge.verify import verify as prove
     from geomerge.verify import verify_units
 
+    if output is not None:
+        require_new(output)
     if Path(target).is_dir() and not target.endswith(".gdb"):
         findings, crs = prove(target, tolerance=tolerance), None
     else:
@@ -44,10 +47,9 @@ def verify(
         findings = verify_units(units, before=read_spatial(before) if before else None, code=code, words=words)
         crs = units.crs
     if output is not None:
-        from geomerge.cli.common import require_other, write_layer
+        from geomerge.cli.common import write_layer
         from geomerge.findings import findings_table
 
-        require_other(output, target, before)
         write_layer(findings_table(findings, crs), output, "findings", [])
     print_findings(findings, as_json, none="all is in order")
     if any(finding.blocks for finding in findings):

@@ -57,7 +57,7 @@ def write_notice(run: str | Path, target: str | Path) -> Notice:
     InputError
         If the run is not finished or its files were changed after it, or the target is no notice.
     """
-    run, target = Path(run), Path(target)
+    run, target = Path(run), Path(target).resolve()
     if run.resolve() in (target.resolve(), *target.resolve().parents):
         raise InputError(f"{target} lies in the results of the run. Choose a folder of its own (-o).")
     content = read_content(run)

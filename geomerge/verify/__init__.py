@@ -25,6 +25,7 @@ from geomerge.checks import (
 )
 from geomerge.checks.areas import TOLERANCE
 from geomerge.crosswalk import crosswalk
+from geomerge.errors import InputError
 from geomerge.findings import Finding
 from geomerge.keyledger import check_ledger
 from geomerge.progress import progress
@@ -92,6 +93,11 @@ def verify_units(
     words
         Columns that no unit should leave empty.
 
+    Raises
+    ------
+    InputError
+        If a column is missing.
+
     Examples
     --------
     >>> import shapely
@@ -101,6 +107,12 @@ def verify_units(
     ['code twice', 'unmatched edge', 'unmatched edge']
     """
     earlier = units.iloc[:0] if before is None else before
+    for table, columns in ((units, (code, *words)), (earlier, (code,))):
+        if missing := [column for column in columns if column not in table.columns]:
+            has = ", ".join(map(str, table.columns))
+            raise InputError(
+                f"The units have no column {', '.join(missing)}. They have {has}. Name the right one (code)."
+            )
     found = [
         *check_names(units, code=code, words=words),
         *check_units(units, code=code, before=earlier, gap_width=0.01),
