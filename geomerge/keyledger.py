@@ -58,6 +58,9 @@ class KeyAnswer:
         for steps, verb, asked, other in ((self.became, "became", "old", "new"), (self.was, "was", "new", "old")):
             by_asked: dict[str, list[KeyStep]] = {}
             for step in steps:
+                if len(steps) == 1 and step.old == step.new:
+                    found += [f"{step.old} stays as it is ({_where(step)})."] if verb == "became" else []
+                    continue
                 by_asked.setdefault(getattr(step, asked), []).append(step)
             for name, ways in by_asked.items():
                 told = [f"{getattr(way, other)} ({_where(way)})" for way in ways[:SHOWN]]

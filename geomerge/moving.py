@@ -70,7 +70,8 @@ def move(
                 noticed += check_counts(name, layer.count, len(assignment.updated), len(assignment.review))
                 noticed += check_ids(layer.rows, layer.config.id, name)  # type: ignore[attr-defined]
                 streets = recode_layer(layer, assignment, inputs.streets.get(name), noticed)
-                moved[name] = dataclasses.replace(_rekeyed(name, layer, assignment, plan, noticed), streets=streets)
+                rekeyed = _rekeyed(name, layer, assignment, plan, ground.divided, noticed)
+                moved[name] = dataclasses.replace(rekeyed, streets=streets)
         noticed += docket.findings
         faults += docket.faults
         moved[name] = dataclasses.replace(moved[name], earlier=docket.earlier)
@@ -94,7 +95,7 @@ def _part_by_part(
     config = layer.config
     assert isinstance(config, LayerConfig)
     judge = Judge(cut, layer.count, min_share=config.min_share, verify=config.verify)
-    keyed = partial(_keyed, plan=plan, every=True)
+    keyed = partial(_keyed, plan=plan, divided=docket.ground.divided, every=True)
     moved, noticed = stream(name, inputs, judge, docket.settle, keyed, spool)
     findings += noticed
     return moved
@@ -152,29 +153,39 @@ def _assign(
     )
 
 
-def _rekeyed(name: str, layer: Loaded, assignment: Assignment, plan: Plan, findings: list[Finding]) -> Moved:
+def _rekeyed(
+    name: str, layer: Loaded, assignment: Assignment, plan: Plan, divided: frozenset[str], findings: list[Finding]
+) -> Moved:
     """Give the rows that moved their new keys; rows in review keep theirs."""
     config = layer.config
     assert isinstance(config, LayerConfig)
-    moved = _keyed(layer, assignment, findings, plan=plan)
+    moved = _keyed(layer, assignment, findings, plan=plan, divided=divided)
     if moved.old_keys is not None:
         findings += check_keys(*with_review(moved, config), name)
     return moved
 
 
-def _keyed(layer: Loaded, assignment: Assignment, findings: list[Finding], *, plan: Plan, every: bool = False) -> Moved:
+def _keyed(
+    layer: Loaded,
+    assignment: Assignment,
+    findings: list[Finding],
+    *,
+    plan: Plan,
+    divided: frozenset[str],
+    every: bool = False,
+) -> Moved:
     """Give rows their new keys, and tell the keys of the rows in play, or of every row."""
     config = layer.config
     assert isinstance(config, LayerConfig)
     updated, places = assignment.updated, layer.places(assignment.review.index)
     if not config.key:
-        return Moved(assignment, updated[[]], None, None, places)
+        return Moved(assignment, updated[[]], None, None, places, divided=divided)
     layout, text = config.layout, config.key_text
     keys = rekey(updated, plan, key=config.key, code=config.code, text=text, layout=layout, findings=findings)
-    # keys can only collide in units that get rows, or new keys for some
+    # keys can only collide in units that get rows, or new keys for some; the ledger tells those of divided units too
     units = updated["new_code"].unique() if every else units_in_play(updated, keys, config)
-    in_play = updated["new_code"].isin(units)
+    in_play = updated["new_code"].isin([*units, *divided])
     before, after = updated.loc[in_play, [config.code, "new_code", *config.key]], keys[in_play]
     old = joined(before, before[config.code], config.key, layout)
     new = joined(after, before["new_code"], config.key, layout)
-    return Moved(assignment, keys, old, new, places)
+    return Moved(assignment, keys, old, new, places, divided=divided)

@@ -84,6 +84,8 @@ class Moved:
         What becomes of its streets, where the job names them.
     earlier
         A sentence on each row in review that was decided before what the decision rests on changed.
+    divided
+        Units that give land away and live on: which of their rows stay is told as well.
     """
 
     assignment: Assignment
@@ -93,6 +95,7 @@ class Moved:
     places: gpd.GeoSeries | None = None
     streets: Recoded | None = None
     earlier: pd.Series | None = None
+    divided: frozenset[str] = frozenset()
 
     def counts(self) -> dict[str, int]:
         """Return rows, rows that got another code, rows by method, and rows in review."""
@@ -237,8 +240,12 @@ def parents(results: Results, units: UnitsConfig) -> pd.DataFrame:
 
 
 def ledger(moved: Moved, layer: str, code: str, identifier: str | None) -> pd.DataFrame:
-    """Return one row for each feature of a layer that an event concerns: from which code and key to which, and why."""
-    rows = pd.DataFrame(moved.assignment.updated[moved.concerned])
+    """Return one row for each feature of a layer that an event concerns: from which code and key to which, and why.
+
+    Of a unit that gives land away and lives on, the rows that stay are told as well, without an event.
+    """
+    updated = moved.assignment.updated
+    rows = pd.DataFrame(updated[moved.concerned | updated[code].isin(moved.divided)])
     table = _assigned(rows, [column for column in LEDGER if column in COLUMNS])
     table["layer"] = layer
     table["id"] = _ids(rows, identifier)

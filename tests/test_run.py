@@ -16,6 +16,7 @@ import geopandas as gpd
 import pandas as pd
 import pyogrio
 import pytest
+import shapely
 
 from geomerge.errors import InputError
 from geomerge.results import counts
@@ -299,3 +300,14 @@ def test_a_link_as_output_stays_a_link(small_job: Any, tmp_path: Path) -> None:
         run(small_job.write())
     assert small_job.output.is_symlink()
     assert (tmp_path / "elsewhere" / "manifest.json").exists()
+
+
+def test_the_ledger_tells_which_rows_stay_in_a_unit_that_gives_land_away(small_job: Any) -> None:
+    """By them, registers know of every key of such a unit whether it moved."""
+    strip = gpd.GeoDataFrame(geometry=[shapely.box(2900, 0, 3000, 1000)], crs="EPSG:25833")
+    strip.to_file(small_job.folder / "strip.gpkg")
+    small_job.plan["events"] = [{"transfer": "0103", "to": "0104", "area": "strip.gpkg"}]
+    done = run(small_job.write())
+    assert done.counts["layers"]["parcels"]["moved"] == 0
+    ledger = pd.read_csv(small_job.output / "ledger.csv", dtype=str, keep_default_na=False)
+    assert ledger[["id", "old_code", "new_code", "event"]].values.tolist() == [["3", "0103", "0103", ""]]

@@ -49,6 +49,11 @@ class Ground:
                 events[str(old), str(new)] = str(event)
         return cls(successors, events, names)
 
+    @property
+    def divided(self) -> frozenset[str]:
+        """Units that give land away and live on."""
+        return frozenset(code for code, units in self.successors.items() if len(units) > 1 and code in units)
+
     def allowed(self, code: object, *candidates: object) -> list[str]:
         """Return the units a row may go to: where it lies, then where its code leads; any where neither tells."""
         told = [str(unit) for unit in candidates if isinstance(unit, str) and unit]

@@ -17,7 +17,7 @@ from geomerge.notice.page import Listing, page
 from geomerge.notice.proof import PACKAGE, SCHEMA, VERSION, check_package
 from geomerge.notice.writing import Rows
 from geomerge.progress import progress
-from geomerge.publish import staged
+from geomerge.publish import require_apart_from_here, staged
 
 __all__ = ["Notice", "verify_notice", "write_notice"]
 
@@ -57,7 +57,8 @@ def write_notice(run: str | Path, target: str | Path) -> Notice:
     InputError
         If the run is not finished or its files were changed after it, or the target is no notice.
     """
-    run, target = Path(run), Path(target).resolve()
+    run, target = Path(run), Path(target)
+    require_apart_from_here(target)
     if run.resolve() in (target.resolve(), *target.resolve().parents):
         raise InputError(f"{target} lies in the results of the run. Choose a folder of its own (-o).")
     content = read_content(run)

@@ -64,7 +64,7 @@ class Content:
         return found
 
     def changes(self) -> Iterator[tuple[str, list[str]]]:
-        """Yield the layer and the values of each row of the ledger."""
+        """Yield the layer and the values of each row of the ledger that an event concerns; no other one changes."""
         with self.ledger.open(encoding="utf-8", newline="") as stream:
             reader = csv.reader(stream)
             header = next(reader, [])
@@ -74,7 +74,9 @@ class Content:
             for row in reader:
                 if len(row) != len(header):
                     raise InputError(f"{self.ledger} line {reader.line_num} is damaged. Repeat the run.")
-                yield row[layer], [row[place] for place in places]
+                values = [row[place] for place in places]
+                if values[-1]:
+                    yield row[layer], values
 
 
 def read_content(folder: Path) -> Content:

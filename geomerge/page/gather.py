@@ -45,7 +45,9 @@ def gather(
         for name in sums:
             units[name] = source[name].to_numpy()
     area = results.crosswalk.rename(columns={"amount": "area_m2"})
-    ledger = area.loc[area["event"] != "", ["old_code", "new_code", "kind", "share", "area_m2"]]
+    touched = area[area["event"] != ""]  # with what stays of the units concerned, so that each adds up
+    concerned = area["old_code"].isin(touched["old_code"]) | area["new_code"].isin(touched["new_code"])
+    ledger = area.loc[concerned, ["old_code", "new_code", "kind", "share", "area_m2"]]
     return Content(
         title=title,
         date=results.dates[-1],
