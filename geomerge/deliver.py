@@ -27,13 +27,13 @@ from geomerge.files.blob import wkb_of
 from geomerge.files.geopackage import opened, quoted
 from geomerge.layers.snapshots import write_snapshot
 from geomerge.manifest import sha256
+from geomerge.previous import BOUNDARIES, CROSSWALK, LEDGER_FILE, MANIFEST
 from geomerge.progress import progress
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-MANIFEST, BOUNDARIES = "manifest.json", "boundaries.gpkg"
-TABLES = ("crosswalk.csv", "ledger.csv")
+TABLES = (CROSSWALK, LEDGER_FILE)
 FORM = "postgresql://user@host/name|schema"
 
 

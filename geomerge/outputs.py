@@ -26,18 +26,17 @@ from geomerge.manifest import listed, manifest, write_manifest
 from geomerge.page import page
 from geomerge.page.gather import gather
 from geomerge.pictures import background, draw
-from geomerge.previous import MANIFEST, REVIEW, TIMINGS
+from geomerge.previous import BOUNDARIES, LEDGER_FILE, MANIFEST, REVIEW, TIMINGS
 from geomerge.progress import progress
-from geomerge.projecting import ANSWERS, BOUNDARIES, Shown, boundary_style, kinds_of, project_file, review_style
+from geomerge.projecting import ANSWERS, Shown, boundary_style, kinds_of, project_file, review_style
 from geomerge.registering import described as registers_described
 from geomerge.registering import write_registers
 from geomerge.results import LEDGER, Results, counts, described, fates, parents
 from geomerge.reuse import Reuse
-from geomerge.reuse.past import LEDGER_FILE
 from geomerge.reuse.recipes import Recipe, digest
 from geomerge.stamping import plan_digest, provenance, stamp
-from geomerge.streamed import ledgers
-from geomerge.updates import layer_revision, unit_revision
+from geomerge.streamed import ledgers, revision_of
+from geomerge.updates import unit_revision
 
 log = logging.getLogger("geomerge")
 
@@ -192,7 +191,7 @@ def _write_layers(out: Writing) -> None:
 def _write_layer_file(out: Writing, target: str, names: Sequence[str], recipe: Recipe) -> None:
     loaded = [out.inputs.layers[name] if name else out.inputs.units for name in names]
     revisions = {
-        layer.info.layer or "": layer_revision(layer, out.results, name)
+        layer.info.layer or "": revision_of(layer, out.results.moved[name])
         if name
         else unit_revision(layer, out.results, out.findings.append)
         for name, layer in zip(names, loaded, strict=True)

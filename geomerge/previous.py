@@ -12,6 +12,7 @@ from geomerge.errors import LayerError
 from geomerge.files.geopackage import quoted
 
 MANIFEST, REVIEW, TIMINGS = "manifest.json", "review.gpkg", "timings.json"
+BOUNDARIES, CROSSWALK, LEDGER_FILE = "boundaries.gpkg", "crosswalk.csv", "ledger.csv"
 PASSING = ("-wal", "-shm", "-journal", "~", ".aux.xml", ".qmd")  # what programs leave beside a file they have open
 
 

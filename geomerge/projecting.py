@@ -13,11 +13,10 @@ import shapely
 from geomerge import qgis
 from geomerge.inputs import Inputs
 from geomerge.job import LayerConfig
-from geomerge.previous import REVIEW
+from geomerge.previous import BOUNDARIES, LEDGER_FILE, REVIEW
 from geomerge.results import Account, Results
-from geomerge.reuse.past import LEDGER_FILE
 
-BOUNDARIES, ANSWERS = "boundaries.gpkg", "answers"
+ANSWERS = "answers"
 
 _ROLES: Mapping[str, tuple[qgis.Role, str | None]] = {
     "units": ("units", "change"),

@@ -15,6 +15,7 @@ from geomerge.errors import InputError
 from geomerge.findings import Finding, require
 from geomerge.inputs import Inputs
 from geomerge.job import LayerConfig
+from geomerge.previous import LEDGER_FILE
 from geomerge.progress import progress
 from geomerge.recode.copies import recode_copies
 from geomerge.recode.files import aware, recode_registers
@@ -24,7 +25,6 @@ from geomerge.recode.translation import Translation
 from geomerge.registers import RegisterConfig, by_target, register_step
 from geomerge.results import Results
 from geomerge.reuse import Reuse
-from geomerge.reuse.past import LEDGER_FILE
 from geomerge.reuse.recipes import Recipe, digest
 from geomerge.streamed import ledgers
 

@@ -1,4 +1,4 @@
-"""What changes in each layer: the new codes and keys of its rows, and the new units as changes to the old ones."""
+"""What changes in the layer of units: the new units as changes to the old ones."""
 
 from __future__ import annotations
 
@@ -16,12 +16,6 @@ from geomerge.files.revision import Revision
 from geomerge.findings import Finding
 from geomerge.loaded import Loaded
 from geomerge.results import Results
-from geomerge.streamed import revision_of
-
-
-def layer_revision(loaded: Loaded, results: Results, name: str) -> Revision:
-    """Return the new codes and keys of a layer; rows in review and all other columns stay as they are."""
-    return revision_of(loaded, results.moved[name])
 
 
 def unit_revision(loaded: Loaded, results: Results, report: Callable[[Finding], None]) -> Revision:

@@ -10,7 +10,8 @@ import geopandas as gpd
 import pandas as pd
 
 from geomerge.errors import InputError
-from geomerge.verify.finished import BOUNDARIES, Finished, read_finished
+from geomerge.previous import BOUNDARIES
+from geomerge.verify.finished import Finished, read_finished
 
 PARENTS = "parents.csv"
 TABLES = ("units_before", "units", "boundary_lines", "pieces")

@@ -13,8 +13,8 @@ import pandas as pd
 from geomerge.errors import InputError
 from geomerge.files import csvfile
 from geomerge.manifest import sha256
-from geomerge.previous import MANIFEST
-from geomerge.verify.finished import LEDGER, Finished, read_finished
+from geomerge.previous import LEDGER_FILE, MANIFEST
+from geomerge.verify.finished import Finished, read_finished
 
 Row = dict[str, str]
 
@@ -101,7 +101,7 @@ def read_content(folder: Path) -> Content:
         open=list(_open(finished)),
         counts=manifest["counts"],
         run={"manifest_sha256": sha256(folder / MANIFEST), "geomerge": manifest["versions"]["geomerge"]},
-        ledger=folder / LEDGER,
+        ledger=folder / LEDGER_FILE,
     )
 
 

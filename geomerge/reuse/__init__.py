@@ -16,10 +16,11 @@ from geomerge.findings import Finding
 from geomerge.job import FileLayer, Job, LayerConfig
 from geomerge.manifest import Hashes
 from geomerge.plan import Plan
+from geomerge.previous import LEDGER_FILE
 from geomerge.publish import hand_over
 from geomerge.registers import RegisterConfig, by_target, register_step
 from geomerge.results import Account, Results
-from geomerge.reuse.past import LEDGER_FILE, Past, Record, Step, told_digest
+from geomerge.reuse.past import Past, Record, Step, told_digest
 from geomerge.reuse.recipes import Recipe, differing, digest, file_digest, program
 
 log = logging.getLogger("geomerge")

@@ -17,11 +17,11 @@ from shapely.geometry.base import BaseGeometry
 
 from geomerge.findings import Finding
 from geomerge.manifest import Hashes, write_manifest
-from geomerge.previous import MANIFEST
+from geomerge.previous import LEDGER_FILE, MANIFEST
 from geomerge.results import Account
 from geomerge.reuse.recipes import Recipe, digest
 
-RECORD, LEDGER_FILE = "reuse/steps.json", "ledger.csv"
+RECORD = "reuse/steps.json"
 WRITTEN = ("outputs", "timings")  # what the manifest says of the files written
 
 

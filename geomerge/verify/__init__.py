@@ -28,8 +28,9 @@ from geomerge.crosswalk import crosswalk
 from geomerge.errors import InputError
 from geomerge.findings import Finding
 from geomerge.keyledger import check_ledger
+from geomerge.previous import CROSSWALK
 from geomerge.progress import progress
-from geomerge.verify.finished import CROSSWALK, Finished, read_finished
+from geomerge.verify.finished import Finished, read_finished
 from geomerge.verify.ledgers import check_once, check_rows
 from geomerge.verify.registers import check_register
 

@@ -17,11 +17,10 @@ from geomerge.codes import as_ids
 from geomerge.errors import InputError
 from geomerge.findings import Finding
 from geomerge.manifest import sha256
-from geomerge.previous import MANIFEST, REVIEW, TIMINGS
-from geomerge.reuse.past import LEDGER_FILE, RECORD, apart_from_files, told_digest
+from geomerge.previous import BOUNDARIES, LEDGER_FILE, MANIFEST, REVIEW, TIMINGS
+from geomerge.reuse.past import RECORD, apart_from_files, told_digest
 
 COLUMNS = ("layer", "id", "old_code", "new_code", "old_key", "new_key")
-BOUNDARIES, CROSSWALK, LEDGER = "boundaries.gpkg", "crosswalk.csv", LEDGER_FILE
 OWN = ("inserted_corners", "boundary_lines", "pieces", "units", "units_before", "layer_styles")
 
 
@@ -97,7 +96,7 @@ class Finished:
 
     @cached_property
     def _ledger(self) -> pd.DataFrame:
-        path = self.folder / LEDGER
+        path = self.folder / LEDGER_FILE
         try:
             ledger = pd.read_csv(path, dtype=str, keep_default_na=False)
         except (ValueError, pd.errors.ParserError) as error:
@@ -148,7 +147,7 @@ def read_finished(folder: Path) -> Finished:
         ) from error
     if not isinstance(manifest, dict) or not {"tables", "outputs", "counts"} <= manifest.keys():
         raise InputError(f"{path} is of no run that can be verified. Repeat the run with this version.")
-    missing = [name for name in (BOUNDARIES, REVIEW, LEDGER) if not (folder / name).exists()]
+    missing = [name for name in (BOUNDARIES, REVIEW, LEDGER_FILE) if not (folder / name).exists()]
     missing += [known["file"] for known in manifest["tables"].values() if not (folder / known["file"]).exists()]
     if missing:
         raise InputError(f"{folder} lacks {', '.join(dict.fromkeys(missing))}. Repeat the run.")
