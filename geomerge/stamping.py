@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-from geomerge.files import geopackage
-from geomerge.files.metadata import describe, describe_parquet
+from geomerge.files.metadata import write_items
 from geomerge.provenance import Provenance
 from geomerge.results import Results
 from geomerge.reuse.recipes import Recipe, digest
@@ -34,8 +33,4 @@ def plan_digest(results: Results) -> str:
 
 def stamp(path: Path, tables: Iterable[str], known: Provenance) -> None:
     """Write provenance into a GeoPackage, for each of the tables, or a Parquet file; other formats have no place."""
-    if path.suffix.lower() == ".gpkg":
-        with geopackage.open_file(path, own_copy=True) as connection:
-            describe(connection, known.items(), tables, time=f"{known.date}T00:00:00.000Z")
-    elif path.suffix.lower() == ".parquet":
-        describe_parquet(path, known.items())
+    write_items(path, known.items(), tables, time=f"{known.date}T00:00:00.000Z")

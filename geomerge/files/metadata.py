@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
+from geomerge.files import geopackage
 from geomerge.files.thrift import BINARY, LIST, STRUCT, Items, Struct, read, write
 
 # Fields of the footer of a Parquet file, by their numbers in parquet.thrift.
@@ -31,6 +32,23 @@ TABLES = (
         CONSTRAINT ge_tce UNIQUE (table_name, column_name, extension_name))""",
 )
 EXTENSION = ("gpkg_metadata", "http://www.geopackage.org/spec120/#extension_metadata", "read-write")
+
+
+def write_items(path: Path, items: Mapping[str, str], tables: Iterable[str], *, time: str) -> None:
+    """Write items into a fresh GeoPackage, for each of the tables, or a Parquet file; other formats have no place.
+
+    Parameters
+    ----------
+    path
+        The file.
+    items, tables, time
+        As for :func:`describe`.
+    """
+    if path.suffix.lower() == ".gpkg":
+        with geopackage.open_file(path, own_copy=True) as connection:
+            describe(connection, items, tables, time=time)
+    elif path.suffix.lower() == ".parquet":
+        describe_parquet(path, items)
 
 
 def describe(connection: sqlite3.Connection, items: Mapping[str, str], tables: Iterable[str], *, time: str) -> None:
